@@ -1,0 +1,132 @@
+import uuid
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from accounts.enums import Language, PaymentTerms, Role
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
+        user = self.model(email=email.lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: object) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person who signs in, by e-mail address."""
+
+    email = models.EmailField(max_length=254, unique=True)
+    name = models.CharField(max_length=120, blank=True)
+    is_staff = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    registered_at = models.DateTimeField()
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ["registered_at"]
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(email=Lower("email")), name="user_email_is_lower"),
+        ]
+
+    def __str__(self) -> str:
+        return f"user:{self.pk}"
+
+
+class Organisation(models.Model):
+    """One customer of the vendor: the tenant.
+
+    `reference` is what the vendor's product calls it. `customer_since` is the first day on which
+    it may use the product: its first month is billed from there. `closed_on` is the day from which
+    it is no customer any more (half open).
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    reference = models.CharField(max_length=120, unique=True)
+    name = models.CharField(max_length=200)
+    billing_name = models.CharField(max_length=200)
+    billing_postal_code = models.CharField(max_length=20, blank=True)
+    billing_address = models.CharField(max_length=400, blank=True)
+    country = models.CharField(max_length=2)
+    currency = models.CharField(max_length=3)
+    language = models.CharField(max_length=2, choices=Language, default=Language.JA)
+    payment_terms = models.CharField(max_length=8, choices=PaymentTerms, default=PaymentTerms.NONE)
+    customer_since = models.DateField()
+    closed_on = models.DateField(null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(country__regex=r"^[A-Z]{2}$"), name="organisation_country_is_iso_3166"
+            ),
+            models.CheckConstraint(
+                condition=Q(currency__regex=r"^[A-Z]{3}$"), name="organisation_currency_is_iso_4217"
+            ),
+            models.CheckConstraint(
+                condition=Q(closed_on=None) | Q(closed_on__gt=models.F("customer_since")),
+                name="organisation_closes_after_it_begins",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A user's place in an organisation.
+
+    One root at most by a unique index; no membership without a root by a deferred trigger, so
+    that the first registered one is it. Rule: S1-12.
+    """
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="memberships"
+    )
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=8, choices=Role)
+    registered_at = models.DateTimeField()
+    deactivated_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organisation", "user"], name="membership_once"),
+            models.UniqueConstraint(
+                fields=["organisation"], condition=Q(role=Role.ROOT), name="membership_one_root"
+            ),
+            models.CheckConstraint(
+                condition=~Q(role=Role.ROOT) | Q(deactivated_at=None),
+                name="membership_root_is_active",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.role}"
+
+
+class ApiKey(models.Model):
+    """A key of the vendor's product. Only a hash of its secret is kept (ASVS 13.3.1).
+
+    With an `organisation` it speaks for that one alone, without for every one.
+    """
+
+    prefix = models.CharField(max_length=12, unique=True)
+    secret_digest = models.BinaryField(max_length=32)
+    label = models.CharField(max_length=120)
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, null=True, blank=True, related_name="api_keys"
+    )
+    created_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.prefix}…)"

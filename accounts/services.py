@@ -1,0 +1,120 @@
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import transaction
+
+from accounts.enums import Language, Role
+from accounts.models import ApiKey, Membership, Organisation, User
+from core import audit
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrganisation:
+    """What is known of a customer when it is created. `country` ISO 3166, `currency` ISO 4217."""
+
+    reference: str
+    name: str
+    country: str
+    currency: str
+    language: Language
+    customer_since: date
+    billing_name: str = ""
+    billing_postal_code: str = ""
+    billing_address: str = ""
+
+
+def lock(organisation_id: int) -> Organisation:
+    """Return the organisation, locked until the transaction ends: the first lock of every service.
+
+    Rows that refer to it may still be inserted by others. Raises Organisation.DoesNotExist.
+    Rule: R5.
+    """
+    return Organisation.objects.select_for_update(no_key=True).get(pk=organisation_id)
+
+
+@transaction.atomic
+def create_organisation(new: NewOrganisation, *, actor: str, now: datetime) -> Organisation:
+    """Create an organisation without members. Raises IntegrityError where its reference is taken."""
+    organisation = Organisation.objects.create(
+        reference=new.reference,
+        name=new.name,
+        billing_name=new.billing_name or new.name,
+        billing_postal_code=new.billing_postal_code,
+        billing_address=new.billing_address,
+        country=new.country,
+        currency=new.currency,
+        language=new.language,
+        customer_since=new.customer_since,
+        created_at=now,
+    )
+    audit.record(
+        actor=actor,
+        action="organisation.created",
+        subject=f"organisation:{organisation.pk}",
+        organisation_id=organisation.pk,
+        at=now,
+        details={"reference": new.reference, "customer_since": new.customer_since.isoformat()},
+    )
+    return organisation
+
+
+@transaction.atomic
+def register(
+    *,
+    organisation_id: int,
+    email: str,
+    name: str,
+    actor: str,
+    now: datetime,
+    role: Role = Role.MEMBER,
+    password: str | None = None,
+) -> Membership:
+    """Register a person with an organisation; the first one becomes its root, whatever `role` says.
+
+    A user who exists keeps name and password. Raises IntegrityError where the person is registered
+    already. Rule: S1-12.
+    """
+    organisation = lock(organisation_id)
+    if not organisation.memberships.exists():
+        role = Role.ROOT
+    user = User.objects.filter(email=email.lower()).first()
+    if user is None:
+        user = User.objects.create_user(email, password, name=name, registered_at=now)
+    membership = Membership.objects.create(
+        organisation=organisation, user=user, role=role, registered_at=now
+    )
+    audit.record(
+        actor=actor,
+        action="membership.registered",
+        subject=f"membership:{membership.pk}",
+        organisation_id=organisation.pk,
+        at=now,
+        details={"user": user.pk, "role": str(role)},
+    )
+    return membership
+
+
+@transaction.atomic
+def create_api_key(
+    *, label: str, actor: str, now: datetime, organisation_id: int | None = None
+) -> tuple[ApiKey, str]:
+    """Create a key and return it with what its holder presents; that is not kept and shown once."""
+    prefix, secret = secrets.token_hex(5), secrets.token_urlsafe(32)
+    key = ApiKey.objects.create(
+        prefix=prefix,
+        secret_digest=hashlib.sha256(secret.encode()).digest(),
+        label=label,
+        organisation_id=organisation_id,
+        created_at=now,
+    )
+    audit.record(
+        actor=actor,
+        action="api_key.created",
+        subject=f"api_key:{key.pk}",
+        organisation_id=organisation_id,
+        at=now,
+        details={"prefix": prefix, "label": label},
+    )
+    return key, f"{prefix}.{secret}"

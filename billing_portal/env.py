@@ -1,0 +1,43 @@
+"""Settings from the environment: read once, typed; a missing one stops the start."""
+
+import os
+import urllib.parse
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str | None = None) -> str:
+    """Return the variable `name`. Raises ImproperlyConfigured where it is missing without default."""
+    value = os.environ.get(name, default)
+    if not value and default is None:
+        raise ImproperlyConfigured(f"Set the environment variable {name} (docs/operations.md).")
+    return value or ""
+
+
+def number(name: str, default: int) -> int:
+    value = text(name, str(default))
+    if not value.lstrip("-").isdecimal():
+        raise ImproperlyConfigured(f"{name} is a whole number, not {value!r}.")
+    return int(value)
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """Return the comma-separated parts of the variable `name`."""
+    return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def database(name: str) -> dict[str, Any]:
+    """Return Django's settings for the PostgreSQL URL in the variable `name`."""
+    url = urllib.parse.urlsplit(text(name))
+    if url.scheme not in {"postgres", "postgresql"}:
+        raise ImproperlyConfigured(f"{name} is a postgresql:// URL.")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": urllib.parse.unquote(url.path.lstrip("/")),
+        "USER": urllib.parse.unquote(url.username or ""),
+        "PASSWORD": urllib.parse.unquote(url.password or ""),
+        "HOST": url.hostname or "",
+        "PORT": str(url.port or ""),
+        "OPTIONS": dict(urllib.parse.parse_qsl(url.query)),
+    }

@@ -1,0 +1,67 @@
+"""Mail leaves through the outbox: written in the transaction that it tells of, sent later. Rule: R2."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from email.utils import make_msgid
+
+from django.conf import settings
+from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import transaction
+
+from core import clock
+from core.models import Mail
+from core.work import Job
+
+SEND_MAIL = Job("core.send_mail")
+
+
+class OutboxBackend(BaseEmailBackend):
+    """Django's mail backend that stores a message and asks for its delivery."""
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        """Store the messages in the present transaction (or one of their own); return how many."""
+        with transaction.atomic():
+            for message in email_messages:
+                _store(message)
+        return len(email_messages)
+
+
+def deliver(*, mail_id: int, now: datetime) -> None:
+    """Hand a stored mail to the mail server, once unless the answer is lost.
+
+    A repeated mail carries the same Message-ID. Raises what the mail server's client raises.
+    """
+    mail = Mail.objects.get(pk=mail_id)
+    if mail.sent_at:
+        return
+    message = EmailMultiAlternatives(
+        subject=mail.subject,
+        body=mail.text,
+        from_email=mail.from_address,
+        to=mail.to,
+        headers={"Message-ID": mail.message_id},
+        connection=get_connection(settings.DELIVERY_EMAIL_BACKEND),
+    )
+    if mail.html:
+        message.attach_alternative(mail.html, "text/html")
+    message.send()
+    Mail.objects.filter(pk=mail_id).update(sent_at=now)
+
+
+def _store(message: EmailMessage) -> None:
+    now = clock.now()
+    html = next(
+        (str(part[0]) for part in getattr(message, "alternatives", []) if part[1] == "text/html"),
+        "",
+    )
+    stored = Mail.objects.create(
+        message_id=make_msgid(domain=settings.MAIL_DOMAIN),
+        from_address=message.from_email,
+        to=list(message.recipients()),
+        subject=message.subject,
+        text=message.body,
+        html=html,
+        created_at=now,
+    )
+    SEND_MAIL.enqueue(key=str(stored.pk), due_at=now, payload={"mail_id": stored.pk})

@@ -1,0 +1,39 @@
+"""The two messages that Celery carries: look for due work, and (each minute) find what is due."""
+
+from datetime import datetime
+
+from celery import shared_task
+
+from core import clock, mail, work
+
+# One message keeps a worker for so many pieces at most; what is left is woken again.
+PIECES = 100
+
+
+@shared_task(name="core.look", ignore_result=True)
+def look() -> None:
+    """Do due work of the queue that this message came through."""
+    queue = look.request.delivery_info.get("routing_key") or work.DEFAULT_QUEUE
+    work.beat(f"worker:{queue}", clock.now())
+    if work.run_due([queue], limit=PIECES) == PIECES:
+        work.wake(queue)
+
+
+@shared_task(name="core.tick", ignore_result=True)
+def tick() -> None:
+    """Find what is due and wake as many workers as there is work for."""
+    now = clock.now()
+    work.plan(now)
+    for queue in work.QUEUES:
+        for _ in range(min(work.due_count(queue, now), 16)):
+            work.wake(queue)
+
+
+@work.plans_work
+def clean_up(now: datetime) -> None:
+    work.forget_done(now)
+
+
+@work.handles(mail.SEND_MAIL)
+def send_mail(payload: work.Payload, now: datetime) -> None:
+    mail.deliver(mail_id=int(str(payload["mail_id"])), now=now)

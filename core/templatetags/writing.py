@@ -1,0 +1,53 @@
+"""How money, quantities, dates and months are written on a page, in the reader's language."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date
+from django import template
+from django.utils.translation import get_language, gettext
+
+from core import money as amounts
+from core.months import BillingMonth
+
+register = template.Library()
+
+
+@register.filter
+def money(amount: int, currency: str) -> str:
+    """¥18,420; with a true minus sign."""
+    return amounts.written(amount, currency)
+
+
+@register.filter
+def quantity(value: Decimal) -> str:
+    """1,204,331.5"""
+    return amounts.quantity_written(value)
+
+
+@register.filter
+def day(value: date) -> str:
+    """2026年11月22日 or 22 November 2026"""
+    if get_language() == "ja":
+        return format_date(value, "y年M月d日", locale="ja")
+    return format_date(value, "d MMMM y", locale="en")
+
+
+@register.filter
+def month(value: BillingMonth) -> str:
+    """2026年11月 or November 2026"""
+    if get_language() == "ja":
+        return format_date(value.first_day, "y年M月", locale="ja")
+    return format_date(value.first_day, "MMMM y", locale="en")
+
+
+@register.filter
+def moment(value: datetime, zone: str) -> str:
+    """An instant in the vendor's zone, which is named: 22 November 2026, 14:05 JST."""
+    local = value.astimezone(ZoneInfo(zone))
+    return gettext("%(day)s, %(time)s %(zone)s") % {
+        "day": day(local.date()),
+        "time": local.strftime("%H:%M"),
+        "zone": local.tzname(),
+    }

@@ -1,0 +1,274 @@
+"""Due work: rows are the truth, messages only wake. Rule: R1, R2, R12.
+
+A room names its jobs in `jobs.py` and carries them out in `tasks.py`:
+
+    BILL_PAGE = Job("billing.bill_page")                       # billing/jobs.py
+    jobs.BILL_PAGE.enqueue(key="2026-10:1", due_at=now, …)      # in a service's transaction
+
+    @handles(jobs.BILL_PAGE)                                    # billing/tasks.py
+    def bill_page(payload: Payload, now: datetime) -> None: …
+
+A handler may run again at any time: it returns (done), raises `NotYet` (again, later) or `Park`
+(a person must look). A passing fault of the database is tried again with back-off; everything
+else parks the work with its reason, and is never dropped.
+"""
+
+import logging
+import traceback
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import Case, Min, QuerySet, Value, When
+from kombu.exceptions import OperationalError as BrokerUnreachable
+
+from core import canonical, clock
+from core.canonical import Json
+from core.enums import WorkState
+from core.models import Heartbeat, Work
+
+log = logging.getLogger(__name__)
+
+Payload = Mapping[str, Json]
+Handler = Callable[[Payload, datetime], None]
+Planner = Callable[[datetime], None]
+
+DEFAULT_QUEUE = "default"
+PDF_QUEUE = "pdf"
+QUEUES = (DEFAULT_QUEUE, PDF_QUEUE)
+MAX_ATTEMPTS = 8
+KEEP_DONE = timedelta(days=30)
+
+_handlers: dict[str, Handler] = {}
+_planners: list[Planner] = []
+
+
+class Park(Exception):
+    """This work cannot be done without a person; the message says why."""
+
+
+class NotYet(Exception):
+    """This work is not to be done before `due_at`."""
+
+    def __init__(self, due_at: datetime) -> None:
+        super().__init__(due_at)
+        self.due_at = due_at
+
+
+class OutsideTransaction(RuntimeError):
+    """Work was asked for outside the transaction of the change that needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The name of a kind of work, and the queue it waits in."""
+
+    kind: str
+    queue: str = DEFAULT_QUEUE
+
+    def enqueue(
+        self,
+        *,
+        key: str,
+        due_at: datetime,
+        payload: Payload | None = None,
+        organisation_id: int | None = None,
+    ) -> None:
+        """Ask for this work once per `key`, with the caller's transaction. Raises OutsideTransaction.
+
+        Work that is waiting stays as it is; work that was done is due again; work that is being
+        done now is done once more afterwards. Parked work stays parked until staff release it.
+        """
+        if not connection.in_atomic_block:
+            raise OutsideTransaction(self.kind)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                INSERT INTO core_work AS w (kind, key, queue, payload, organisation_id, state, due_at,
+                    again, attempts, reason, owner, created_at)
+                VALUES (%s, %s, %s, %s, %s, 'due', %s, false, 0, '', '', %s)
+                ON CONFLICT (kind, key) DO UPDATE SET
+                    again = w.state = 'due' AND w.lease_until IS NOT NULL,
+                    state = 'due', ended_at = NULL,
+                    attempts = CASE WHEN w.state = 'due' THEN w.attempts ELSE 0 END,
+                    due_at = CASE WHEN w.state = 'due' THEN LEAST(w.due_at, EXCLUDED.due_at)
+                                  ELSE EXCLUDED.due_at END
+                WHERE w.state <> 'parked'
+                """,
+                [
+                    self.kind,
+                    key,
+                    self.queue,
+                    _json(payload or {}),
+                    organisation_id,
+                    due_at,
+                    due_at,
+                ],
+            )
+        transaction.on_commit(lambda: wake(self.queue))
+
+
+def handles(job: Job) -> Callable[[Handler], Handler]:
+    """Name the function that does this kind of work."""
+
+    def register(handler: Handler) -> Handler:
+        _handlers[job.kind] = handler
+        return handler
+
+    return register
+
+
+def plans_work(planner: Planner) -> Planner:
+    """Name a function that finds what has become due, from state alone, and enqueues it."""
+    _planners.append(planner)
+    return planner
+
+
+def wake(queue: str) -> None:
+    """Tell a worker to look. A broker that is away costs only time: `tick` looks every minute."""
+    from core.tasks import look
+
+    if settings.WAKE_WORKERS:
+        try:
+            look.apply_async(queue=queue, retry=False, ignore_result=True)
+        except BrokerUnreachable:
+            log.warning("the broker is away; work waits for the next tick", extra={"queue": queue})
+
+
+def plan(now: datetime) -> None:
+    """Let every room enqueue what has become due by `now`; a room that fails does not stop others."""
+    for planner in _planners:
+        try:
+            planner(now)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("WORK_PLANNER_FAILED %s.%s", planner.__module__, planner.__name__)
+    beat("tick", now)
+
+
+def run_due(queues: Iterable[str] = QUEUES, *, limit: int | None = None) -> int:
+    """Do what is due in `queues` until nothing is, or `limit` pieces are done; return how many."""
+    done = 0
+    while limit is None or done < limit:
+        item = _claim(tuple(queues), clock.now())
+        if item is None:
+            return done
+        _do(item)
+        done += 1
+    return done
+
+
+def due_count(queue: str, now: datetime) -> int:
+    """Return how many pieces of work in `queue` are due and in nobody's hands."""
+    return _due(now).filter(queue=queue).count()
+
+
+def oldest_due_at(now: datetime) -> datetime | None:
+    """Return since when the oldest piece of work that nobody has taken up has been due."""
+    oldest: datetime | None = _due(now).aggregate(at=Min("due_at"))["at"]
+    return oldest
+
+
+@transaction.atomic
+def release(work_id: int, *, now: datetime) -> bool:
+    """Make parked work due again; return whether it was parked."""
+    released = Work.objects.filter(pk=work_id, state=WorkState.PARKED).update(
+        state=WorkState.DUE, ended_at=None, due_at=now, attempts=0, reason="", owner=""
+    )
+    if released:
+        work = Work.objects.get(pk=work_id)
+        transaction.on_commit(lambda: wake(work.queue))
+    return bool(released)
+
+
+def forget_done(now: datetime) -> None:
+    """Delete the rows of work that was done long ago; parked work stays."""
+    Work.objects.filter(state=WorkState.DONE, ended_at__lt=now - KEEP_DONE).delete()
+
+
+def beat(name: str, now: datetime) -> None:
+    """Note that `name` was at work at `now`."""
+    Heartbeat.objects.update_or_create(name=name, defaults={"at": now})
+
+
+def _json(payload: Payload) -> str:
+    return canonical.dumps(dict(payload)).decode()
+
+
+def _due(now: datetime) -> QuerySet[Work]:
+    return Work.objects.filter(state=WorkState.DUE, due_at__lte=now).exclude(lease_until__gte=now)
+
+
+def _claim(queues: tuple[str, ...], now: datetime) -> Work | None:
+    lease = now + timedelta(seconds=settings.WORK_LEASE_SECONDS)
+    claimed = Work.objects.raw(
+        """
+        UPDATE core_work SET lease_until = %s, lease_token = %s, attempts = attempts + 1, again = false
+        WHERE id = (
+            SELECT id FROM core_work
+            WHERE state = 'due' AND queue = ANY(%s) AND due_at <= %s
+              AND (lease_until IS NULL OR lease_until < %s)
+            ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+        RETURNING *
+        """,
+        [lease, uuid.uuid4(), list(queues), now, now],
+    )
+    return next(iter(claimed), None)
+
+
+def _do(item: Work) -> None:
+    handler = _handlers.get(item.kind)
+    now = clock.now()
+    if handler is None:
+        _park(item, f"no handler for {item.kind}; is an older release at work?", now)
+        return
+    if item.attempts > MAX_ATTEMPTS:
+        _park(item, f"gave up after {MAX_ATTEMPTS} tries: {item.reason}", now)
+        return
+    try:
+        handler(item.payload, now)
+    except NotYet as later:
+        _again(item, later.due_at, "")
+    except Park as parked:
+        _park(item, str(parked), now)
+    except (OperationalError, InterfaceError) as fault:
+        connection.close_if_unusable_or_obsolete()
+        _again(item, now + timedelta(seconds=min(5 * 2**item.attempts, 3600)), str(fault))
+    except Exception as error:
+        log.exception("work failed", extra={"kind": item.kind, "key": item.key})
+        _park(item, f"{error!r}\n{traceback.format_exc(limit=-5)}", now)
+    else:
+        _finish(item, clock.now())
+
+
+def _mine(item: Work) -> QuerySet[Work]:
+    return Work.objects.filter(pk=item.pk, lease_token=item.lease_token)
+
+
+def _finish(item: Work, now: datetime) -> None:
+    _mine(item).update(
+        state=Case(When(again=True, then=Value(WorkState.DUE)), default=Value(WorkState.DONE)),
+        ended_at=Case(When(again=True, then=None), default=Value(now)),
+        lease_until=None,
+        again=False,
+        reason="",
+    )
+
+
+def _again(item: Work, due_at: datetime, reason: str) -> None:
+    _mine(item).update(due_at=due_at, lease_until=None, reason=reason[:4000])
+
+
+def _park(item: Work, reason: str, now: datetime) -> None:
+    log.error("BILLING_PARKED kind=%s key=%s org=%s", item.kind, item.key, item.organisation_id)
+    _mine(item).update(
+        state=WorkState.PARKED,
+        ended_at=now,
+        lease_until=None,
+        reason=reason[:4000] or "unknown",
+        owner="operations",
+    )

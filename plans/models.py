@@ -1,0 +1,177 @@
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
+from django.db import models
+from django.db.models import F, Func, Q
+
+from accounts.models import Organisation
+from plans.enums import Aggregation, Category, TaxCategory
+
+
+class VendorVersion(models.Model):
+    """The vendor as the catalogue file describes it. A change is a new row; documents point at theirs."""
+
+    number = models.PositiveIntegerField(unique=True)
+    name_ja = models.CharField(max_length=200)
+    name_en = models.CharField(max_length=200)
+    postal_code = models.CharField(max_length=20)
+    address_ja = models.CharField(max_length=400)
+    address_en = models.CharField(max_length=400)
+    country = models.CharField(max_length=2)
+    registration_number = models.CharField(max_length=14, blank=True)
+    time_zone = models.CharField(max_length=60)
+    tax_rounding = models.CharField(max_length=8)
+    currencies = models.JSONField()
+    support_email = models.EmailField()
+    support_url = models.URLField(blank=True)
+    plan_page_url = models.URLField(blank=True)
+    invoice_prefix = models.CharField(max_length=12)
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name_en} (version {self.number})"
+
+
+class TermsOfUse(models.Model):
+    number = models.PositiveIntegerField(unique=True)
+    text_ja = models.TextField()
+    text_en = models.TextField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "terms of use"
+
+    def __str__(self) -> str:
+        return f"version {self.number}"
+
+
+class Meter(models.Model):
+    """What is measured. Code and aggregation never change once events refer to it."""
+
+    id = models.SmallAutoField(primary_key=True)
+    code = models.SlugField(max_length=60, unique=True)
+    name_ja = models.CharField(max_length=120)
+    name_en = models.CharField(max_length=120)
+    unit_ja = models.CharField(max_length=40, blank=True)
+    unit_en = models.CharField(max_length=40, blank=True)
+    aggregation = models.CharField(max_length=4, choices=Aggregation)
+    position = models.PositiveSmallIntegerField()
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Plan(models.Model):
+    code = models.SlugField(max_length=60, unique=True)
+    category = models.CharField(max_length=8, choices=Category)
+    name_ja = models.CharField(max_length=120)
+    name_en = models.CharField(max_length=120)
+    is_free = models.BooleanField(default=False)
+    tax_category = models.CharField(max_length=8, choices=TaxCategory, default=TaxCategory.STANDARD)
+    position = models.PositiveSmallIntegerField()
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class PlanVersion(models.Model):
+    """A plan's prices for those who select it while it is on sale; fixed once one has. Rule: B-02."""
+
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    on_sale_from = models.DateField()
+    on_sale_until = models.DateField(null=True, blank=True)
+    accounts_per_step = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["plan", "number"], name="plan_version_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.plan} v{self.number}"
+
+
+class PlanPrice(models.Model):
+    """`net`: tax excluded, minor units, per month and step."""
+
+    version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="prices")
+    currency = models.CharField(max_length=3)
+    net = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["version", "currency"], name="plan_price_currency"),
+            models.CheckConstraint(condition=Q(net__gte=0), name="plan_price_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.net} {self.currency}"
+
+
+class MeterPrice(models.Model):
+    """What a licence version includes of a meter, and what more costs.
+
+    `tiers`: [[last unit over the included or null, unit price in minor units], …], decimals as
+    strings.
+    """
+
+    version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="meter_prices")
+    meter = models.ForeignKey(Meter, on_delete=models.PROTECT)
+    currency = models.CharField(max_length=3)
+    included = models.DecimalField(max_digits=30, decimal_places=15)
+    tiers = models.JSONField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version", "meter", "currency"], name="meter_price_currency"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.meter} {self.currency}"
+
+
+class Selection(models.Model):
+    """Which version, and how many steps of it, an organisation has in a category, and when.
+
+    Half open in time; never two at once in a category (exclusion constraint).
+    """
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="selections"
+    )
+    category = models.CharField(max_length=8, choices=Category)
+    plan_version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT)
+    steps = models.PositiveIntegerField(default=1)
+    from_at = models.DateTimeField()
+    until_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            ExclusionConstraint(
+                name="selection_never_overlaps",
+                expressions=[
+                    ("organisation", RangeOperators.EQUAL),
+                    ("category", RangeOperators.EQUAL),
+                    (
+                        Func(
+                            F("from_at"),
+                            F("until_at"),
+                            RangeBoundary(),
+                            function="TSTZRANGE",
+                            output_field=DateTimeRangeField(),
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+            ),
+            models.CheckConstraint(
+                condition=Q(until_at=None) | Q(until_at__gt=F("from_at")),
+                name="selection_ends_after_it_begins",
+            ),
+            models.CheckConstraint(condition=Q(steps__gte=1), name="selection_has_steps"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organisation_id}: {self.plan_version} × {self.steps}"
