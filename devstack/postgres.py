@@ -7,7 +7,6 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
@@ -30,7 +29,7 @@ SETTINGS = {
     "max_wal_size": "2GB",
     "wal_compression": "off",
     "jit": "off",
-    "max_connections": "60",
+    "max_connections": "100",
 }
 # For data that nobody misses after a power cut, and for many test databases at once.
 THROWAWAY_SETTINGS = {
@@ -39,6 +38,7 @@ THROWAWAY_SETTINGS = {
     "full_page_writes": "off",
     "max_connections": "200",
 }
+FIRST_WITH_BUILTIN_LOCALES = 17
 READY_LINE = 7  # of postmaster.pid, counted from 0
 PORT_LINE = 3
 
@@ -121,7 +121,7 @@ class Postgres:
         fresh.rename(self._data)
 
     def _initdb(self, data: Path, password_file: Path) -> None:
-        if self._major() >= 17:  # noqa: PLR2004
+        if self._major() >= FIRST_WITH_BUILTIN_LOCALES:
             locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         else:
             locale = ["--locale=C.UTF-8"]
@@ -196,24 +196,49 @@ class Postgres:
 
     def _launch(self) -> None:
         self.port = self.port or ports.free_port()
-        # Nobody runs on our data (see _adopt), but postgres would believe a stale file whose
-        # number now belongs to another process.
-        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        self._drop_reused_pid()
         settings = SETTINGS | ({} if self._durable else THROWAWAY_SETTINGS)
         command = [str(self._bin / "postgres"), "-D", str(self._data), "-p", str(self.port)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
-        self._process = processes.spawn(
+        deadline = time.monotonic() + START_PATIENCE
+        while not self._comes_up(command, deadline):
+            time.sleep(0.2)
+
+    def _comes_up(self, command: list[str], deadline: float) -> bool:
+        """Start the server once; False says that the last one's backends are still leaving."""
+        log_ended = self.log.stat().st_size if self.log.exists() else 0
+        process = processes.spawn(
             command, log=self.log, dies_by=signal.SIGINT, account=self._state.account
         )
-        deadline = time.monotonic() + START_PATIENCE
         while not ((running := self._running()) and running.ready):
-            if self._process.poll() is not None:
-                self._process = None
+            late = time.monotonic() > deadline
+            if process.poll() is not None:
+                said = self.log.read_bytes()[log_ended:]
+                if b"is still in use" in said and not late:
+                    return False
                 raise DevError(f"PostgreSQL does not start:\n{tail(self.log)}")
-            if time.monotonic() > deadline:
+            if late:
+                processes.stop_all([process], by=signal.SIGINT, patience=STOP_PATIENCE)
                 raise DevError(f"PostgreSQL is not ready after a minute:\n{tail(self.log)}")
             time.sleep(0.02)
+        self._process = process
+        return True
+
+    def _drop_reused_pid(self) -> None:
+        """Remove a postmaster.pid whose number now belongs to a stranger.
+
+        postgres would take the stranger for a server on its data. In every other case the file
+        stays: by it postgres sees backends that outlive a killed server, and waits for them.
+        """
+        file = self._data / "postmaster.pid"
+        try:
+            pid = int(file.read_text().splitlines()[0])
+        except (OSError, ValueError, IndexError):
+            return
+        called = processes.command_line(pid)
+        if called and str(self._data) not in called:
+            file.unlink()
 
     def _create_database(self) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
@@ -223,9 +248,3 @@ class Postgres:
             if known is None:
                 statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE))
                 connection.execute(statement)
-
-
-def address(url: str) -> str:
-    """Return host and port of a server's URL, without its password."""
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)

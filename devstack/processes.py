@@ -1,5 +1,6 @@
 """Starting a process so that it never outlives us, and stopping it."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -8,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 from devstack.places import Account, credentials
 
@@ -23,17 +23,17 @@ def spawn(
     account: Account | None = None,
     environment: Mapping[str, str] | None = None,
     folder: Path = Path("/"),
-    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    reads: bytes | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a process in the background, its output going to the end of a log.
 
     It is in a session of its own, so that a Ctrl-C reaches only us and we decide the order in
-    which things stop. `dies_by` is what it gets if we are killed.
+    which things stop. `dies_by` is what it gets if we are killed; `reads` is its whole input.
     """
     with log.open("ab") as output:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
-            stdin=stdin,
+            stdin=subprocess.DEVNULL if reads is None else subprocess.PIPE,
             stdout=output,
             stderr=output,
             cwd=folder,
@@ -42,6 +42,10 @@ def spawn(
             preexec_fn=dying_with_us(dies_by),  # noqa: PLW1509 - we have one thread
             **credentials(account),
         )
+    if process.stdin is not None and reads is not None:
+        with contextlib.suppress(BrokenPipeError), process.stdin:  # it ended: its log says why
+            process.stdin.write(reads)
+    return process
 
 
 def dying_with_us(dies_by: signal.Signals) -> Callable[[], None]:
@@ -104,7 +108,8 @@ def stop_all(
         time.sleep(0.02)
     late = [process for process in processes if process.poll() is None]
     for process in late:
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     return late
 

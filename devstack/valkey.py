@@ -64,10 +64,9 @@ class Valkey:
             log=self.log,
             dies_by=signal.SIGTERM,
             account=self._state.account,
-            stdin=subprocess.PIPE,
+            reads=configuration.encode(),
         )
-        self._process.communicate_configuration = None  # type: ignore[attr-defined]
-        self._await_answer(configuration)
+        self._await_answer(self._process)
         places.write_secret(self._port_file, str(self.port))
         return True
 
@@ -99,4 +98,12 @@ class Valkey:
         except redis.RedisError:
             return False
 
-    def _await_answer(self, configuration: str) -> None: ...
+    def _await_answer(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + START_PATIENCE
+        while not self._answers():
+            if process.poll() is not None:
+                self._process = None
+                raise DevError(f"Valkey does not start:\n{tail(self.log)}")
+            if time.monotonic() > deadline:
+                raise DevError(f"Valkey does not answer:\n{tail(self.log)}")
+            time.sleep(0.02)
