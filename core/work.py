@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from celery import current_app
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Case, Min, QuerySet, Value, When
@@ -129,11 +130,9 @@ def plans_work(planner: Planner) -> Planner:
 
 def wake(queue: str) -> None:
     """Tell a worker to look. A broker that is away costs only time: `tick` looks every minute."""
-    from core.tasks import look
-
     if settings.WAKE_WORKERS:
         try:
-            look.apply_async(queue=queue, retry=False, ignore_result=True)
+            current_app.send_task("core.look", queue=queue, retry=False, ignore_result=True)
         except BrokerUnreachable:
             log.warning("the broker is away; work waits for the next tick", extra={"queue": queue})
 
