@@ -81,7 +81,8 @@ class AccessMiddleware:
             if not request.user.is_staff:
                 raise PermissionDenied
             return None
-        return self._enter(request, access, kwargs)
+        self._enter(request, access, kwargs)
+        return None
 
     def _enter(self, request: Any, access: Access, kwargs: dict[str, Any]) -> None:
         membership = queries.membership(request.user, kwargs.pop("organisation"))

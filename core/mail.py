@@ -59,8 +59,8 @@ def _store(message: EmailMessage) -> None:
         message_id=make_msgid(domain=settings.MAIL_DOMAIN),
         from_address=message.from_email,
         to=list(message.recipients()),
-        subject=message.subject,
-        text=message.body,
+        subject=str(message.subject),
+        text=str(message.body),
         html=html,
         created_at=now,
     )
