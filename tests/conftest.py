@@ -6,6 +6,8 @@ from django.core.cache import caches
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 
+from plans import queries as plans
+
 
 def _empty_tables(operations: DatabaseOperations, sql: Iterable[str]) -> None:
     """Empty the test database between tests, past the triggers that refuse it everywhere else."""

@@ -1,11 +1,15 @@
 """Builders: the smallest valid row of each kind, with what a test cares about as keywords."""
 
 import itertools
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 from accounts import services as accounts
 from accounts.enums import Language, Role
 from accounts.models import Membership, Organisation
+from plans.enums import Aggregation, Category
+from plans.models import Meter, MeterPrice, Plan, PlanPrice, PlanVersion, Selection, VendorVersion
 
 NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
@@ -57,4 +61,114 @@ def member(
         password=password,
         actor=ACTOR,
         now=now,
+    )
+
+
+def vendor(
+    *,
+    time_zone: str = "Asia/Tokyo",
+    tax_rounding: str = "down",
+    country: str = "JP",
+    number: int = 1,
+    now: datetime = NOW,
+) -> VendorVersion:
+    return VendorVersion.objects.create(
+        number=number,
+        name_ja="カモメ・コネクト株式会社",
+        name_en="Kamome Connect Inc.",
+        postal_code="231-0002",
+        address_ja="神奈川県横浜市中区海岸通4-5-6",
+        address_en="4-5-6 Kaigandori, Naka-ku, Yokohama",
+        country=country,
+        registration_number="T9999901000123",
+        time_zone=time_zone,
+        tax_rounding=tax_rounding,
+        currencies=["JPY", "USD"],
+        support_email="support@example.com",
+        support_url="https://support.example.com/",
+        plan_page_url="https://www.example.com/plans",
+        invoice_prefix="KC-",
+        created_at=now,
+    )
+
+
+def meter(
+    code: str = "api_calls", *, aggregation: Aggregation = Aggregation.SUM, position: int = 1
+) -> Meter:
+    return Meter.objects.create(
+        code=code,
+        name_ja=f"{code}の数",
+        name_en=code.replace("_", " ").capitalize(),
+        unit_ja="回",
+        unit_en="calls",
+        aggregation=aggregation,
+        position=position,
+    )
+
+
+def plan_version(
+    code: str = "starter",
+    *,
+    category: Category = Category.LICENCE,
+    number: int = 1,
+    prices: Mapping[str, int] | None = None,
+    accounts_per_step: int | None = 100,
+    is_free: bool = False,
+    on_sale_from: date = date(2020, 1, 1),
+) -> PlanVersion:
+    """A version with net prices in minor units by currency: 5,000 yen and 50 dollars untold."""
+    plan, _ = Plan.objects.get_or_create(
+        code=code,
+        defaults={
+            "category": category,
+            "name_ja": f"{code}プラン",
+            "name_en": code.capitalize(),
+            "is_free": is_free,
+            "position": 1,
+        },
+    )
+    version = PlanVersion.objects.create(
+        plan=plan,
+        number=number,
+        on_sale_from=on_sale_from,
+        accounts_per_step=accounts_per_step if category == Category.LICENCE else None,
+    )
+    for currency, net in (prices or {"JPY": 5_000, "USD": 5_000}).items():
+        PlanPrice.objects.create(version=version, currency=currency, net=net)
+    return version
+
+
+def meter_price(
+    version: PlanVersion,
+    meter: Meter,
+    *,
+    currency: str = "JPY",
+    included: Decimal | int = 0,
+    tiers: Sequence[tuple[str | None, str]] = (),
+) -> MeterPrice:
+    """What a version includes of a meter, and its tiers: (last unit over or None, minor units)."""
+    return MeterPrice.objects.create(
+        version=version,
+        meter=meter,
+        currency=currency,
+        included=included,
+        tiers=[list(tier) for tier in tiers],
+    )
+
+
+def selection(
+    organisation: Organisation,
+    version: PlanVersion,
+    from_at: datetime,
+    until_at: datetime | None = None,
+    *,
+    steps: int = 1,
+) -> Selection:
+    return Selection.objects.create(
+        organisation=organisation,
+        category=version.plan.category,
+        plan_version=version,
+        steps=steps,
+        from_at=from_at,
+        until_at=until_at,
     )
