@@ -19,6 +19,7 @@ PRODUCTION = {
     "PORTAL_MODE": "production",
     "PORTAL_ORIGIN": "https://portal.example",
     "SECRET_KEY": secrets.token_urlsafe(64),
+    "SMTP_HOST": "mail.example",
 }
 AT_ONCE = 2
 
@@ -28,28 +29,28 @@ class Check:
     """One thing to find out, by one command."""
 
     what: str
-    module_call: tuple[str, ...]
+    call: tuple[str, ...]  # of the Python interpreter
     production: bool = False
 
 
 CHECKS = (
     # The slowest first, so that it is not waited for at the end.
-    Check("types", ("mypy", *PYTHON_SOURCES)),
-    Check("format", ("ruff", "format", "--check", *PYTHON_SOURCES)),
-    Check("lint", ("ruff", "check", *PYTHON_SOURCES)),
-    Check("imports", ("importlinter.cli", "lint-imports")),
-    Check("templates", ("djlint", "--lint", "--quiet", "templates")),
-    Check("migrations", ("manage", "makemigrations", "--check", "--dry-run")),
+    Check("types", ("-m", "mypy", *PYTHON_SOURCES)),
+    Check("format", ("-m", "ruff", "format", "--check", *PYTHON_SOURCES)),
+    Check("lint", ("-m", "ruff", "check", *PYTHON_SOURCES)),
+    Check("imports", ("-c", "from importlinter.cli import lint_imports_command as run; run()")),
+    Check("templates", ("-m", "djlint", "--lint", "--quiet", "templates")),
+    Check("migrations", ("manage.py", "makemigrations", "--check", "--dry-run")),
     Check(
         "production settings",
-        ("manage", "check", "--deploy", "--fail-level", "WARNING"),
+        ("manage.py", "check", "--deploy", "--fail-level", "WARNING"),
         production=True,
     ),
-    Check("translations", ("devstack.translations",)),
+    Check("translations", ("-m", "devstack.translations")),
 )
 FIXES = (
-    ("ruff", "check", "--fix", "--quiet", *PYTHON_SOURCES),
-    ("ruff", "format", "--quiet", *PYTHON_SOURCES),
+    ("-m", "ruff", "check", "--fix", "--quiet", *PYTHON_SOURCES),
+    ("-m", "ruff", "format", "--quiet", *PYTHON_SOURCES),
 )
 
 
@@ -59,7 +60,7 @@ def run(arguments: Sequence[str]) -> int:
         raise DevError("./dev check takes no arguments but --fix.")
     if arguments:
         for fix in FIXES:
-            subprocess.run([sys.executable, "-m", *fix], cwd=ROOT, check=False)
+            subprocess.run([sys.executable, *fix], cwd=ROOT, check=False)
     with places.throwaway_state("check") as state:
         servers = Servers(state, durable=False)
         with servers.running():
@@ -80,7 +81,7 @@ def run(arguments: Sequence[str]) -> int:
 def _passes(check: Check, variables: Mapping[str, str]) -> bool:
     begin = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", *check.module_call],
+        [sys.executable, *check.call],
         cwd=ROOT,
         env={**variables, **(PRODUCTION if check.production else {})},
         stdin=subprocess.DEVNULL,

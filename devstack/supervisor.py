@@ -56,11 +56,12 @@ class Program:
 
     def start(self) -> bool:
         """Start the process; whether it manages is seen later."""
-        # If we are killed, so are the servers: there is nobody left to finish work for.
+        # If we are killed, the servers go too, and a polite signal would leave Celery waiting
+        # for its broker for ever. What was unfinished is rows, and taken up at the next start.
         self.process = processes.spawn(
             self._command,
             log=self.log,
-            dies_by=signal.SIGQUIT,
+            dies_by=signal.SIGKILL,
             environment=self._environment,
             folder=ROOT,
         )
