@@ -34,3 +34,4 @@ def _fresh_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     prefix = uuid.uuid4().hex
     monkeypatch.setitem(caches.settings["default"], "KEY_PREFIX", prefix)
     monkeypatch.setattr(caches["default"], "key_prefix", prefix)
+    plans.forget()
