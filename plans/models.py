@@ -45,7 +45,11 @@ class TermsOfUse(models.Model):
 
 
 class Meter(models.Model):
-    """What is measured. Code and aggregation never change once events refer to it."""
+    """What is measured. Code and aggregation never change.
+
+    `consumed_unit`: the exact `ConsumedUnit` of a FOCUS file whose rows this meter takes in
+    (`import_usage --format focus`); a code cannot hold one such as "GiB/Second-Months".
+    """
 
     id = models.SmallAutoField(primary_key=True)
     code = models.SlugField(max_length=60, unique=True)
@@ -54,6 +58,7 @@ class Meter(models.Model):
     unit_ja = models.CharField(max_length=40, blank=True)
     unit_en = models.CharField(max_length=40, blank=True)
     aggregation = models.CharField(max_length=4, choices=Aggregation)
+    consumed_unit = models.CharField(max_length=120, null=True, blank=True, unique=True)
     position = models.PositiveSmallIntegerField()
 
     def __str__(self) -> str:
