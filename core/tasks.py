@@ -6,16 +6,21 @@ from celery import shared_task
 
 from core import clock, mail, work
 
-# One message keeps a worker for so many pieces at most; what is left is woken again.
+# One message keeps a worker for so long at most, well within Celery's time limit; what is left is
+# woken again.
 PIECES = 100
+SECONDS = 60.0
 
 
 @shared_task(name="core.look", ignore_result=True)
 def look() -> None:
     """Do due work of the queue that this message came through."""
-    queue = look.request.delivery_info.get("routing_key") or work.DEFAULT_QUEUE
+    info = look.request.delivery_info
+    queue = (info.get("routing_key") if info else None) or work.DEFAULT_QUEUE
     work.beat(f"worker:{queue}", clock.now())
-    if work.run_due([queue], limit=PIECES) == PIECES:
+    done = work.run_due([queue], limit=PIECES, seconds=SECONDS)
+    # A look that found nothing to do never wakes another: doubled messages die out (F27).
+    if done and work.due_count(queue, clock.now()):
         work.wake(queue)
 
 
@@ -25,7 +30,7 @@ def tick() -> None:
     now = clock.now()
     work.plan(now)
     for queue in work.QUEUES:
-        for _ in range(min(work.due_count(queue, now), 16)):
+        for _ in range(min(work.due_count(queue, now), work.WAKES)):
             work.wake(queue)
 
 

@@ -14,16 +14,19 @@ else parks the work with its reason, and is never dropped.
 """
 
 import logging
+import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 from celery import current_app
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import Case, Min, QuerySet, Value, When
+from django.db.models import Case, F, Min, QuerySet, Value, When
 from kombu.exceptions import OperationalError as BrokerUnreachable
 
 from core import canonical, clock
@@ -41,10 +44,14 @@ DEFAULT_QUEUE = "default"
 PDF_QUEUE = "pdf"
 QUEUES = (DEFAULT_QUEUE, PDF_QUEUE)
 MAX_ATTEMPTS = 8
+# More wake-ups than this do not bring more hands.
+WAKES = 16
 KEEP_DONE = timedelta(days=30)
 
 _handlers: dict[str, Handler] = {}
+_followers: dict[str, Planner] = {}
 _planners: list[Planner] = []
+_wakers: dict[str, Callable[[], None]] = {}
 
 
 class Park(Exception):
@@ -61,6 +68,15 @@ class NotYet(Exception):
 
 class OutsideTransaction(RuntimeError):
     """Work was asked for outside the transaction of the change that needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of work to ask for: its key among its kind, and what its handler is told."""
+
+    key: str
+    payload: Payload | None = None
+    organisation_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +99,10 @@ class Job:
         Work that is waiting stays as it is; work that was done is due again; work that is being
         done now is done once more afterwards. Parked work stays parked until staff release it.
         """
+        self.enqueue_all([Piece(key, payload, organisation_id)], due_at=due_at)
+
+    def enqueue_all(self, pieces: Sequence[Piece], *, due_at: datetime) -> None:
+        """Ask for many pieces in one statement, each as `enqueue` does. Raises OutsideTransaction."""
         if not connection.in_atomic_block:
             raise OutsideTransaction(self.kind)
         with connection.cursor() as cursor:
@@ -90,33 +110,43 @@ class Job:
                 """
                 INSERT INTO core_work AS w (kind, key, queue, payload, organisation_id, state, due_at,
                     again, attempts, reason, owner, created_at)
-                VALUES (%s, %s, %s, %s, %s, 'due', %s, false, 0, '', '', %s)
+                SELECT %(kind)s, p.key, %(queue)s, p.payload, p.organisation_id, 'due', %(due_at)s,
+                    false, 0, '', '', %(due_at)s
+                FROM unnest(%(keys)s::text[], %(payloads)s::jsonb[], %(organisations)s::bigint[])
+                    AS p (key, payload, organisation_id)
+                ORDER BY p.key
                 ON CONFLICT (kind, key) DO UPDATE SET
                     again = w.state = 'due' AND w.lease_until IS NOT NULL,
-                    state = 'due', ended_at = NULL,
+                    state = 'due', ended_at = NULL, payload = EXCLUDED.payload,
                     attempts = CASE WHEN w.state = 'due' THEN w.attempts ELSE 0 END,
                     due_at = CASE WHEN w.state = 'due' THEN LEAST(w.due_at, EXCLUDED.due_at)
                                   ELSE EXCLUDED.due_at END
                 WHERE w.state <> 'parked'
                 """,
-                [
-                    self.kind,
-                    key,
-                    self.queue,
-                    _json(payload or {}),
-                    organisation_id,
-                    due_at,
-                    due_at,
-                ],
+                {
+                    "kind": self.kind,
+                    "queue": self.queue,
+                    "due_at": due_at,
+                    "keys": [piece.key for piece in pieces],
+                    "payloads": [_json(piece.payload or {}) for piece in pieces],
+                    "organisations": [piece.organisation_id for piece in pieces],
+                },
             )
-        transaction.on_commit(lambda: wake(self.queue))
+        _wake_after_commit(self.queue, len(pieces))
 
 
-def handles(job: Job) -> Callable[[Handler], Handler]:
-    """Name the function that does this kind of work."""
+def handles(job: Job, *, then: Planner | None = None) -> Callable[[Handler], Handler]:
+    """Name the function that does this kind of work.
+
+    `then` is called when a piece is done and no other piece of the kind is due, so that what
+    follows need not wait for the next tick. It may be called twice, or not at all: what it does
+    is also found by a planner.
+    """
 
     def register(handler: Handler) -> Handler:
         _handlers[job.kind] = handler
+        if then is not None:
+            _followers[job.kind] = then
         return handler
 
     return register
@@ -137,6 +167,13 @@ def wake(queue: str) -> None:
             log.warning("the broker is away; work waits for the next tick", extra={"queue": queue})
 
 
+def _wake_after_commit(queue: str, pieces: int) -> None:
+    waker = _wakers.setdefault(queue, partial(wake, queue))
+    asked = sum(1 for _, registered, *_ in connection.run_on_commit if registered is waker)
+    for _ in range(min(pieces, WAKES - asked)):
+        transaction.on_commit(waker)
+
+
 def plan(now: datetime) -> None:
     """Let every room enqueue what has become due by `now`; a room that fails does not stop others."""
     for planner in _planners:
@@ -149,16 +186,29 @@ def plan(now: datetime) -> None:
     beat("tick", now)
 
 
-def run_due(queues: Iterable[str] = QUEUES, *, limit: int | None = None) -> int:
-    """Do what is due in `queues` until nothing is, or `limit` pieces are done; return how many."""
+def run_due(
+    queues: Iterable[str] = QUEUES, *, limit: int | None = None, seconds: float | None = None
+) -> int:
+    """Do what is due in `queues` until nothing is; return how many pieces were taken up.
+
+    No further piece is taken up after `limit` of them, or after `seconds`.
+    """
     done = 0
-    while limit is None or done < limit:
+    began = time.monotonic()
+    while (limit is None or done < limit) and (
+        seconds is None or time.monotonic() - began < seconds
+    ):
         item = _claim(tuple(queues), clock.now())
         if item is None:
             return done
         _do(item)
         done += 1
     return done
+
+
+def is_due(job: Job) -> bool:
+    """Return whether any piece of this kind waits or is being done."""
+    return Work.objects.filter(kind=job.kind, state=WorkState.DUE).exists()
 
 
 def due_count(queue: str, now: datetime) -> int:
@@ -222,52 +272,85 @@ def _claim(queues: tuple[str, ...], now: datetime) -> Work | None:
 def _do(item: Work) -> None:
     handler = _handlers.get(item.kind)
     now = clock.now()
-    if handler is None:
-        _park(item, f"no handler for {item.kind}; is an older release at work?", now)
-        return
     if item.attempts > MAX_ATTEMPTS:
         _park(item, f"gave up after {MAX_ATTEMPTS} tries: {item.reason}", now)
+        return
+    if handler is None:
+        # While releases are exchanged, another worker may know it.
+        log.error("WORK_UNKNOWN kind=%s key=%s", item.kind, item.key)
+        _retry(item, now, f"no handler for {item.kind}; is an older release at work?")
         return
     try:
         handler(item.payload, now)
     except NotYet as later:
-        _again(item, later.due_at, "")
+        _wait(item, later.due_at)
     except Park as parked:
         _park(item, str(parked), now)
     except (OperationalError, InterfaceError) as fault:
         connection.close_if_unusable_or_obsolete()
-        _again(item, now + timedelta(seconds=min(5 * 2**item.attempts, 3600)), str(fault))
+        log.warning("work is tried again: %s", fault, extra={"kind": item.kind, "key": item.key})
+        _retry(item, now, str(fault))
     except Exception as error:
         log.exception("work failed", extra={"kind": item.kind, "key": item.key})
         _park(item, f"{error!r}\n{traceback.format_exc(limit=-5)}", now)
     else:
         _finish(item, clock.now())
+        _follow(item, now)
 
 
-def _mine(item: Work) -> QuerySet[Work]:
-    return Work.objects.filter(pk=item.pk, lease_token=item.lease_token)
+def _follow(item: Work, now: datetime) -> None:
+    follower = _followers.get(item.kind)
+    if follower is not None and not is_due(Job(item.kind)):
+        try:
+            follower(now)
+        except Exception:
+            log.exception("WORK_PLANNER_FAILED %s.%s", follower.__module__, follower.__name__)
+
+
+def _update(item: Work, **values: Any) -> None:
+    """Write how a piece of work ended, unless its lease ended before and another has it now."""
+    if not Work.objects.filter(pk=item.pk, lease_token=item.lease_token).update(**values):
+        log.error("WORK_OUTLIVED_ITS_LEASE kind=%s key=%s", item.kind, item.key)
 
 
 def _finish(item: Work, now: datetime) -> None:
-    _mine(item).update(
+    _update(
+        item,
         state=Case(When(again=True, then=Value(WorkState.DUE)), default=Value(WorkState.DONE)),
         ended_at=Case(When(again=True, then=None), default=Value(now)),
         lease_until=None,
         again=False,
+        attempts=0,
         reason="",
     )
 
 
-def _again(item: Work, due_at: datetime, reason: str) -> None:
-    _mine(item).update(due_at=due_at, lease_until=None, reason=reason[:4000])
+def _wait(item: Work, due_at: datetime) -> None:
+    """Put off work that is in order; being asked for again meanwhile goes first."""
+    asked_again = When(again=True, then=F("due_at"))
+    _update(
+        item,
+        due_at=Case(asked_again, default=Value(due_at)),
+        lease_until=None,
+        again=False,
+        attempts=0,
+        reason="",
+    )
+
+
+def _retry(item: Work, now: datetime, reason: str) -> None:
+    due_at = now + timedelta(seconds=min(5 * 2**item.attempts, 3600))
+    _update(item, due_at=due_at, lease_until=None, reason=reason[:4000])
 
 
 def _park(item: Work, reason: str, now: datetime) -> None:
     log.error("BILLING_PARKED kind=%s key=%s org=%s", item.kind, item.key, item.organisation_id)
-    _mine(item).update(
+    _update(
+        item,
         state=WorkState.PARKED,
         ended_at=now,
         lease_until=None,
+        again=False,
         reason=reason[:4000] or "unknown",
         owner="operations",
     )
