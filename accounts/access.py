@@ -35,9 +35,14 @@ MANAGER = Access(roles=frozenset({Role.ROOT, Role.MANAGER}))
 ROOT = Access(roles=frozenset({Role.ROOT}))
 
 
-class PortalRequest(HttpRequest):
-    """A request that the access middleware let through to a page of an organisation."""
+class SignedInRequest(HttpRequest):
+    """A request that the access middleware let through to a page for who is signed in."""
 
     user: User
+
+
+class PortalRequest(SignedInRequest):
+    """A request that the access middleware let through to a page of an organisation."""
+
     organisation: Organisation
     membership: Membership

@@ -2,16 +2,21 @@ import hashlib
 import hmac
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.enums import Role
 from accounts.models import ApiKey, Membership, Organisation, User
 
 
 def membership(user: User, organisation: UUID) -> Membership | None:
-    """Return the user's active membership in the organisation with this public id, if any."""
+    """Return the user's active membership in the organisation with this public id, if any.
+
+    Its `is_one_of_several` tells whether the user has others.
+    """
+    others = Membership.objects.filter(user=user, deactivated_at=None).exclude(pk=OuterRef("pk"))
     return (
         Membership.objects.select_related("organisation")
+        .annotate(is_one_of_several=Exists(others))
         .filter(user=user, organisation__public_id=organisation, deactivated_at=None)
         .first()
     )

@@ -1,12 +1,15 @@
 """Role × page: every page of the portal has its row here; one without opens to nobody."""
 
-from accounts.access import ANYONE, SIGNED_IN, STAFF, Access
+from accounts.access import ANYONE, MANAGER, SIGNED_IN, STAFF, Access
 
 ACCESS: dict[str, Access] = {
     "healthz": ANYONE,
     "set_language": ANYONE,
     "admin:*": STAFF,
     "home": SIGNED_IN,
+    "components": STAFF,
+    "usage": MANAGER,
+    "usage_csv": MANAGER,
     "account_login": ANYONE,
     "account_logout": ANYONE,
     "account_signup": ANYONE,
@@ -21,4 +24,5 @@ ACCESS: dict[str, Access] = {
     "account_set_password": SIGNED_IN,
     "account_email": SIGNED_IN,
     "account_reauthenticate": SIGNED_IN,
+    "account_confirm_login_code": ANYONE,
 }

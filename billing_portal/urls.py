@@ -9,6 +9,7 @@ admin.autodiscover()
 admin.site.login = secure_admin_login(admin.site.login)
 
 urlpatterns = [
+    path("", include("pages.urls")),
     path("healthz", healthz, name="healthz"),
     path("language/", set_language, name="set_language"),
     path("account/", include("allauth.account.urls")),

@@ -1,8 +1,123 @@
+"""What the base template shows on every page; costs no statement."""
+
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.module_loading import import_string
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from accounts.access import Access
+from accounts.models import Membership, User
+from plans import queries as plans
+
+# Name of the page, its place in the top menu, the names of the pages that belong to it.
+TOP_MENU = (
+    ("usage", _("Billing Information"), frozenset({"usage"})),
+    ("invoices", _("Orders and invoices"), frozenset({"invoices", "invoice", "invoice_line"})),
+)
+BILLING_TABS = (("usage", _("Usage")),)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A link of a menu or a tab."""
+
+    label: str
+    url: str
+    is_current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What surrounds a page: names, menus, and where the language switch returns to."""
+
+    vendor: str
+    support_url: str
+    here: str
+    organisation: str = ""
+    switch_url: str = ""
+    user_name: str = ""
+    user_email: str = ""
+    menu: tuple[Item, ...] = ()
+    user_menu: tuple[Item, ...] = ()
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
-    """Return what the base template shows on every page."""
-    return {}
+    """Return `portal`, the frame of the page that is being answered."""
+    return {"portal": _frame(request)}
+
+
+def billing_tabs(membership: Membership, current: str) -> list[Item]:
+    """Return the tabs of Billing Information that the membership's role may open. Rule: S1-07."""
+    return [
+        Item(str(label), _page_of(membership, name), name == current)
+        for name, label in BILLING_TABS
+        if _may_open(membership, name)
+    ]
+
+
+def _frame(request: HttpRequest) -> Frame:
+    vendor, support_url = _vendor()
+    membership: Membership | None = getattr(request, "membership", None)
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return Frame(vendor=vendor, support_url=support_url, here=request.get_full_path())
+    return Frame(
+        vendor=vendor,
+        support_url=support_url,
+        here=request.get_full_path(),
+        organisation=membership.organisation.name if membership else "",
+        switch_url=reverse("home") if getattr(membership, "is_one_of_several", False) else "",
+        user_name=user.name or user.email,
+        user_email=user.email,
+        menu=_top_menu(request, membership) if membership else (),
+        user_menu=_user_menu(user),
+    )
+
+
+def _vendor() -> tuple[str, str]:
+    try:
+        vendor = plans.vendor_for_pages()
+    except plans.NoVendor:
+        return "", ""
+    return vendor.name_ja if get_language() == "ja" else vendor.name_en, vendor.support_url
+
+
+def _top_menu(request: HttpRequest, membership: Membership) -> tuple[Item, ...]:
+    here = request.resolver_match.view_name if request.resolver_match else ""
+    return tuple(
+        Item(str(label), _page_of(membership, name), here in belonging)
+        for name, label, belonging in TOP_MENU
+        if _may_open(membership, name)
+    )
+
+
+def _user_menu(user: User) -> tuple[Item, ...]:
+    items = [
+        Item(str(_("Your organisations")), reverse("home")),
+        Item(str(_("Change your password")), reverse("account_change_password")),
+        Item(str(_("Your e-mail addresses")), reverse("account_email")),
+    ]
+    if user.is_staff:
+        items.append(Item(str(_("Back office")), reverse("admin:index")))
+    return tuple(items)
+
+
+def _may_open(membership: Membership, name: str) -> bool:
+    access = _matrix().get(name)
+    return access is not None and membership.role in access.roles
+
+
+def _page_of(membership: Membership, name: str) -> str:
+    return reverse(name, kwargs={"organisation": membership.organisation.public_id})
+
+
+@lru_cache(maxsize=1)
+def _matrix() -> dict[str, Access]:
+    found: dict[str, Access] = import_string(settings.PORTAL_ACCESS)
+    return found

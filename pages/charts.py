@@ -1,0 +1,121 @@
+"""Bars of a month's days as SVG: presentation attributes and classes only, so that a strict CSP holds.
+
+Widths are percentages and heights pixels: the picture follows its column, its words keep their size.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from core.money import quantity_written
+
+_TOP, _BASE, _HEIGHT = 22, 142, 166
+_STEPS = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
+# A level far above every bar would press them flat; it is then told in words alone.
+_LEVEL_SHOWN_UP_TO = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What a chart draws: one value a day from the first of the month on.
+
+    `level`: a line to compare each day with. `over_from`: index of the day from which bars stand
+    for usage over what is included.
+    """
+
+    name: str
+    days: Sequence[str]
+    values: Sequence[Decimal]
+    level: Decimal | None = None
+    over_from: int | None = None
+
+
+def bars(series: Series) -> SafeString:
+    """Return the picture of a month's days, each bar with its day and quantity as a title."""
+    ceiling = _ceiling(series)
+    floor = _nice(-min(series.values, default=Decimal(0)))
+    span = ceiling + floor
+    scale = (_BASE - _TOP) / float(span) if span else 0.0
+    ground = _TOP + float(ceiling) * scale if span else float(_BASE)
+    parts = [
+        f'<svg class="chart__picture" width="100%" height="{_HEIGHT}" role="img"',
+        f' aria-label="{escape(series.name)}">',
+        *_grid(ceiling, ground),
+        *_bars(series, ground, scale),
+        f'<line class="chart__ground" x1="0" x2="100%" y1="{ground:.1f}" y2="{ground:.1f}"/>',
+        *_lines(series, ceiling, ground, scale),
+        *_days(len(series.values)),
+        "</svg>",
+    ]
+    return mark_safe("".join(parts))  # noqa: S308 - every text above is escaped, the rest are numbers
+
+
+def _ceiling(series: Series) -> Decimal:
+    highest = max(series.values, default=Decimal(0))
+    level = series.level
+    if level is not None and level <= highest * _LEVEL_SHOWN_UP_TO:
+        highest = max(highest, level)
+    return _nice(highest)
+
+
+def _nice(value: Decimal) -> Decimal:
+    """Return the next round number (1, 2, 2.5 or 5 times a power of ten) that holds `value`."""
+    if value <= 0:
+        return Decimal(0)
+    power = Decimal(1).scaleb(value.adjusted())
+    return next(step * power for step in _STEPS if step * power >= value)
+
+
+def _grid(ceiling: Decimal, ground: float) -> list[str]:
+    if not ceiling:
+        return []
+    middle = (_TOP + ground) / 2
+    return [
+        f'<line class="chart__grid" x1="0" x2="100%" y1="{_TOP}" y2="{_TOP}"/>',
+        f'<line class="chart__grid" x1="0" x2="100%" y1="{middle:.1f}" y2="{middle:.1f}"/>',
+        f'<text class="chart__text" x="0" y="{_TOP - 7}">{quantity_written(ceiling)}</text>',
+    ]
+
+
+def _bars(series: Series, ground: float, scale: float) -> list[str]:
+    count = len(series.values)
+    width = 72 / count if count else 0
+    over_from = count if series.over_from is None else series.over_from
+    parts = []
+    for index, value in enumerate(series.values):
+        if not value:
+            continue
+        height = max(abs(float(value)) * scale, 1.0)
+        top = ground - height if value > 0 else ground
+        kind = "chart__bar chart__bar--over" if index >= over_from else "chart__bar"
+        parts.append(
+            f'<rect class="{kind}" x="{(index * 100 + 14) / count:.2f}%" y="{top:.1f}" '
+            f'width="{width:.2f}%" height="{height:.1f}" rx="1"><title>{escape(series.days[index])}: '
+            f"{quantity_written(value)}</title></rect>"
+        )
+    return parts
+
+
+def _lines(series: Series, ceiling: Decimal, ground: float, scale: float) -> list[str]:
+    parts = []
+    if series.level is not None and 0 < series.level <= ceiling:
+        y = ground - float(series.level) * scale
+        parts.append(f'<line class="chart__level" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
+    if series.over_from is not None:
+        x = series.over_from * 100 / len(series.values)
+        parts.append(
+            f'<line class="chart__level" x1="{x:.2f}%" x2="{x:.2f}%" y1="{_TOP}" y2="{ground:.1f}"/>'
+        )
+    return parts
+
+
+def _days(count: int) -> list[str]:
+    return [
+        f'<text class="chart__text" x="{(day - 0.5) * 100 / count:.2f}%" y="{_HEIGHT - 4}" '
+        f'text-anchor="middle">{day}</text>'
+        for day in (1, 8, 15, 22, count)
+        if day <= count and (day == count or count - day > 2)
+    ]

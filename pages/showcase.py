@@ -1,0 +1,75 @@
+"""What the component page shows: every component in every state, with made-up words and numbers."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.paginator import Paginator
+from django.http import HttpRequest
+
+from pages.charts import Series, bars
+from pages.context import Item
+
+_VALUES = [Decimal(value * value % 83 * 1000 + 9000) for value in range(1, 31)]
+_DAYS = [f"{day} Nov" for day in range(1, 31)]
+
+
+class ExampleForm(forms.Form):
+    email = forms.EmailField(label="E-mail address", help_text="You sign in with it.")
+    note = forms.CharField(label="Note", required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    months = forms.ChoiceField(label="Months", choices=[(1, "1"), (2, "2")])
+    agree = forms.BooleanField(label="I agree to the Terms of Use")
+
+
+def everything(request: HttpRequest) -> dict[str, Any]:
+    """Return the variables of the component page."""
+    here = request.path
+    return {
+        "forms": [
+            ExampleForm(auto_id="a_%s"),
+            ExampleForm({"email": "no address"}, auto_id="b_%s"),
+        ],
+        "tabs": [Item("Usage", here, is_current=True), Item("Contract details", here)],
+        "badges": [
+            ("accent", "provisional"),
+            ("good", "final"),
+            ("", "under review"),
+            ("warn", "ends in 12 days"),
+            ("bad", "overdue"),
+        ],
+        "columns": [
+            {"label": "Meter", "is_number": False},
+            {"label": "Used", "is_number": True},
+            {"label": "Amount (net)", "is_number": True},
+        ],
+        "rows": [["API calls", "1,204,331", "¥2,043"], ["Active devices", "87", "−¥40"]],
+        "page": Paginator(range(150), 50).page(2),
+        "charts": [
+            ("Plain", "", bars(Series("Plain", _DAYS, _VALUES))),
+            (
+                "A level to compare with",
+                "- - -  included: 60,000",
+                bars(Series("Level", _DAYS, _VALUES, level=Decimal(60_000))),
+            ),
+            (
+                "Included, and reached on 19 Nov",
+                "- - -  reached on 19 Nov",
+                bars(Series("Reached", _DAYS, _VALUES, over_from=18)),
+            ),
+            (
+                "With a correction",
+                "",
+                bars(Series("Minus", _DAYS, [*_VALUES[:12], Decimal(-30_000), *_VALUES[13:]])),
+            ),
+            ("Nothing yet", "", bars(Series("Nothing", _DAYS, [Decimal(0)] * 30))),
+        ],
+        "years": [
+            {"value": 2025, "label": "2025", "is_chosen": False},
+            {"value": 2026, "label": "2026", "is_chosen": True},
+        ],
+        "months": [
+            {"value": 10, "label": "October", "is_chosen": False},
+            {"value": 11, "label": "November", "is_chosen": True},
+        ],
+        "earlier": Item("October", here),
+    }

@@ -1,0 +1,9 @@
+from django.urls import path
+
+from pages import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("o/<uuid:organisation>/usage/", views.usage, name="usage"),
+    path("components/", views.components, name="components"),
+]
