@@ -164,7 +164,8 @@ def _health(port: int) -> int | str:
 
 
 def _show_the_way(origin: str, state: State) -> None:
-    say(f"ready: {origin}/   (Ctrl-C stops it; logs are in {state.folder.relative_to(ROOT)})")
+    logs = state.folder.relative_to(ROOT)
+    say(f"ready: {origin}/   (Ctrl-C stops it; logs are in {logs})", to=sys.stdout)
     sign_ins = environment.demo_sign_ins(state)
     if sign_ins.exists():
         print(f"\n{sign_ins.read_text().strip()}\n", flush=True)

@@ -1,8 +1,10 @@
 """What the developer reads: lines with the seconds since ./dev was called, and refusals."""
 
 import os
+import sys
 import time
 from pathlib import Path
+from typing import TextIO
 
 STARTED_AT = float(os.environ.get("DEV_STARTED_AT", time.time()))
 
@@ -11,9 +13,12 @@ class DevError(Exception):
     """Something the developer has to know or do; its text says what."""
 
 
-def say(message: str) -> None:
-    """Print one line, with the seconds since ./dev was called."""
-    print(f"[{time.time() - STARTED_AT:6.1f}s] {message}", flush=True)
+def say(message: str, *, to: TextIO | None = None) -> None:
+    """Print one line, with the seconds since ./dev was called.
+
+    It goes to stderr: what ./dev manage prints on stdout may be meant for a file.
+    """
+    print(f"[{time.time() - STARTED_AT:6.1f}s] {message}", file=to or sys.stderr, flush=True)
 
 
 def tail(log: Path, lines: int = 15) -> str:

@@ -78,7 +78,7 @@ def test_a_part_that_went_down_is_started_again(capsys: pytest.CaptureFixture[st
     Supervisor([part]).look_after()
 
     assert part.alive
-    assert "part has ended and is started again now; see part.log" in capsys.readouterr().out
+    assert "part has ended and is started again now; see part.log" in capsys.readouterr().err
 
 
 def test_a_part_that_cannot_start_is_not_tried_without_a_pause() -> None:
