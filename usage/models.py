@@ -27,7 +27,7 @@ class DailyUsage(models.Model):
 
 
 class UsageEvent(models.Model):
-    """One measurement, partitioned by day; made in a migration by hand. Rule: B-15.
+    """One measurement, partitioned by day; its table is written out in a migration. Rule: B-15.
 
     The day is the day of `occurred_at` in the billing time zone; it is part of what makes an event
     the same event. `corrects` names the event of the same day that this one replaces.
@@ -43,7 +43,6 @@ class UsageEvent(models.Model):
     corrects = models.CharField(max_length=64, null=True)
 
     class Meta:
-        managed = False
         db_table = "usage_event"
 
     def __str__(self) -> str:
