@@ -1,4 +1,5 @@
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class InvoiceKind(models.TextChoices):
@@ -20,6 +21,13 @@ class MonthOutcome(models.TextChoices):
     NOTHING = "nothing"
 
 
+class MonthState(models.TextChoices):
+    """What is shown of a month: a bill that can still change, or the one that was issued (S1-10)."""
+
+    PROVISIONAL = "provisional"
+    FINAL = "final"
+
+
 class RunState(models.TextChoices):
     RUNNING = "running"
     DONE = "done"
@@ -29,3 +37,11 @@ class TaxCode(models.TextChoices):
     JP10 = "JP10"
     JP8R = "JP8R"
     OUT_OF_SCOPE = "OUT_OF_SCOPE"
+
+
+class ParkReason(models.TextChoices):
+    """Why an organisation's month waits for a person. Rule: R11, R12."""
+
+    FAILED = "failed", _("It could not be billed.")
+    NEGATIVE = "negative", _("The bill would be below zero.")
+    FAR_ABOVE_USUAL = "far_above_usual", _("The bill is far above the usual.")

@@ -1,7 +1,7 @@
 """The facts of many organisations' month, in a fixed number of statements. Rule: design.md 2."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -22,6 +22,7 @@ from plans.models import VendorVersion
 from plans.rules import Meter, PlanTerms
 
 Used = Mapping[str, Decimal]
+Terms = Mapping[tuple[int, str], PlanTerms]
 _NOTHING_USED: Used = {}
 _NO_CREDIT: Mapping[TaxCode, int] = {}
 
@@ -36,13 +37,13 @@ class _Page:
 
     meters: tuple[Meter, ...]
     used: Mapping[int, Used]
-    late: Mapping[int, Sequence["_Late"]]
-    terms: Mapping[tuple[int, str], PlanTerms]
+    late: Mapping[int, Sequence["Late"]]
+    terms: Terms
     fees: dict[tuple[int, str, int], Fee] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class _Late:
+class Late:
     """An earlier month as its row tells it. `facts`: the canonical form that it was billed from."""
 
     month: BillingMonth
@@ -51,6 +52,12 @@ class _Late:
     rated: Mapping[str, str]
     billed: Mapping[str, int]
     used: Mapping[str, str]
+
+    @property
+    def licence(self) -> tuple[int, str] | None:
+        """The licence version that the month was rated by, and its currency."""
+        stored = self.facts["licence"]
+        return (stored[0], self.facts["currency"]) if stored else None
 
 
 def load(
@@ -68,7 +75,7 @@ def load(
     Rule: B-02, B-03, B-05, B-08.
     """
     ids = sorted(organisation_ids)
-    late = _late_months(ids, month)
+    late = late_months(ids, month)
     rows = _organisations(ids, month, zone)
     meters = plans.meters_for_pages()
     page = _Page(
@@ -100,7 +107,7 @@ def _facts(
         _fee(support, currency, support_steps, page),
         page.meters,
         page.used.get(organisation_id, _NOTHING_USED),
-        tuple(_late_facts(late, page) for late in page.late.get(organisation_id, ())),
+        tuple(late_facts(late, page.terms) for late in page.late.get(organisation_id, ())),
         _credit(credit),
     )
 
@@ -210,7 +217,7 @@ def _credit(stored: str | None) -> Mapping[TaxCode, int]:
     return {TaxCode(code): net for code, net in orjson.loads(stored).items()}
 
 
-def _late_months(ids: list[int], month: BillingMonth) -> dict[int, list[_Late]]:
+def late_months(ids: list[int], month: BillingMonth) -> dict[int, list[Late]]:
     """Return the billed months before this one whose usage has a newer revision than was rated.
 
     One statement reads the revision and the sums, in one snapshot.
@@ -263,7 +270,7 @@ def _late_months(ids: list[int], month: BillingMonth) -> dict[int, list[_Late]]:
                 "adjustment": LineKind.ADJUSTMENT.value,
             },
         )
-        late: dict[int, list[_Late]] = defaultdict(list)
+        late: dict[int, list[Late]] = defaultdict(list)
         for organisation_id, first_day, revision, facts, rated, used, billed in cursor.fetchall():
             late[organisation_id].append(_late_row(first_day, revision, facts, rated, used, billed))
     return late
@@ -271,8 +278,8 @@ def _late_months(ids: list[int], month: BillingMonth) -> dict[int, list[_Late]]:
 
 def _late_row(
     first_day: date, revision: int, facts: str, rated: str, used: str, billed: str
-) -> _Late:
-    return _Late(
+) -> Late:
+    return Late(
         BillingMonth.of_day(first_day),
         revision,
         orjson.loads(facts),
@@ -282,19 +289,20 @@ def _late_row(
     )
 
 
-def _late_facts(late: _Late, page: _Page) -> LateMonth:
+def late_facts(late: Late, terms: Terms) -> LateMonth:
     """Return a late month as it is rated again: by the version and for the country it was billed."""
-    licence = late.facts["licence"]
-    terms = page.terms.get((licence[0], late.facts["currency"])) if licence else None
-    if licence and terms is None:
-        raise NotPriced(f"version {licence[0]} in {late.facts['currency']}")
+    licence: PlanTerms | None = None
+    if late.licence is not None:
+        licence = terms.get(late.licence)
+        if licence is None:
+            raise NotPriced(f"version {late.licence[0]} in {late.licence[1]}")
     return LateMonth(
         month=late.month,
-        licence=terms,
+        licence=licence,
         tax_code=tax_code(
             late.facts["vendor_country"],
             late.facts["country"],
-            terms.tax_category if terms else TaxCategory.STANDARD,
+            licence.tax_category if licence else TaxCategory.STANDARD,
             late.month,
         ),
         used={code: Decimal(quantity) for code, quantity in late.used.items()},
@@ -304,22 +312,25 @@ def _late_facts(late: _Late, page: _Page) -> LateMonth:
     )
 
 
-def _terms(
-    rows: Sequence[Row], late: Mapping[int, Sequence[_Late]]
-) -> dict[tuple[int, str], PlanTerms]:
+def _terms(rows: Sequence[Row], late: Mapping[int, Sequence[Late]]) -> Terms:
     """Return the terms of every version that a page needs.
 
     The catalogue's memory will do: a version that was selected never changes (B-02).
     """
-    wanted: dict[str, set[int]] = defaultdict(set)
-    for row in rows:
-        wanted[row[2]].update(version for version in (row[3], row[5]) if version is not None)
-    for months in late.values():
-        for month in months:
-            if month.facts["licence"]:
-                wanted[month.facts["currency"]].add(month.facts["licence"][0])
+    wanted = {(row[3], row[2]) for row in rows} | {(row[5], row[2]) for row in rows}
+    known = {(version, currency) for version, currency in wanted if version is not None}
+    return terms_of(
+        known | {each.licence for some in late.values() for each in some if each.licence}
+    )
+
+
+def terms_of(wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], PlanTerms]:
+    """Return the terms of plan versions in currencies; what is not priced is left out."""
+    by_currency: dict[str, set[int]] = defaultdict(set)
+    for version_id, currency in wanted:
+        by_currency[currency].add(version_id)
     return {
         (version_id, currency): terms
-        for currency, versions in wanted.items()
+        for currency, versions in by_currency.items()
         for version_id, terms in plans.terms_for_pages(versions, currency).items()
     }
