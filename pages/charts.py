@@ -115,7 +115,7 @@ def _lines(series: Series, ceiling: Decimal, ground: float, scale: float) -> lis
 def _days(count: int) -> list[str]:
     return [
         f'<text class="chart__text" x="{(day - 0.5) * 100 / count:.2f}%" y="{_HEIGHT - 4}" '
-        f'text-anchor="middle">{day}</text>'
+        f'text-anchor="{"end" if day == count else "middle"}" dx="{6 if day == count else 0}">{day}</text>'
         for day in (1, 8, 15, 22, count)
         if day <= count and (day == count or count - day > 2)
     ]
