@@ -7,7 +7,6 @@ answer from this process's memory and are at most `STALE_AFTER` seconds behind t
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from typing import NamedTuple, TypeVar, cast
 from zoneinfo import ZoneInfo
 
@@ -188,10 +187,7 @@ def _meter_terms(row: MeterPrice) -> rules.MeterTerms:
     return rules.MeterTerms(
         meter=_meter(row.meter),
         included=row.included,
-        tiers=tuple(
-            rules.Tier(None if last is None else Decimal(last), Decimal(price))
-            for last, price in row.tiers
-        ),
+        tiers=rules.tiers_from_json(row.tiers),
     )
 
 

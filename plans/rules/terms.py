@@ -58,6 +58,25 @@ class PlanTerms:
     meters: tuple[MeterTerms, ...]
 
 
+def tiers_from_json(stored: Sequence[Sequence[str | None]]) -> tuple[Tier, ...]:
+    """Return tiers kept as [[last unit or null, unit price], …], decimals as strings."""
+    return tuple(
+        Tier(None if last is None else Decimal(last), Decimal(price or 0)) for last, price in stored
+    )
+
+
+def tiers_to_json(tiers: Sequence[Tier]) -> list[list[str | None]]:
+    """Return tiers as `tiers_from_json` reads them, without idle zeros."""
+    return [
+        [None if tier.last_unit is None else _plain(tier.last_unit), _plain(tier.unit_price)]
+        for tier in tiers
+    ]
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize():f}"
+
+
 class TiersOutOfOrder(ValueError):
     """The tiers of a meter do not rise, or do not cover every unit."""
 

@@ -1,0 +1,127 @@
+"""What a catalogue file describes, as values: read from the file, or from what is stored.
+
+A `line` is where an entry stands in its file; it takes no part in a comparison.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from core.money import Rounding
+from plans.enums import Aggregation, Category, TaxCategory
+from plans.rules.terms import Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    name_ja: str
+    name_en: str
+    postal_code: str
+    address_ja: str
+    address_en: str
+    country: str
+    registration_number: str
+    time_zone: str
+    tax_rounding: Rounding
+    currencies: tuple[str, ...]
+    support_email: str
+    support_url: str
+    plan_page_url: str
+    invoice_prefix: str
+    line: int = field(default=0, compare=False)
+
+    def __str__(self) -> str:
+        return "vendor"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    number: int
+    text_ja: str
+    text_en: str
+    line: int = field(default=0, compare=False)
+
+    def __str__(self) -> str:
+        return f"terms of use {self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    code: str
+    name_ja: str
+    name_en: str
+    unit_ja: str
+    unit_en: str
+    aggregation: Aggregation
+    consumed_unit: str | None
+    line: int = field(default=0, compare=False)
+
+    def __str__(self) -> str:
+        return f"meter {self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    code: str
+    category: Category
+    name_ja: str
+    name_en: str
+    is_free: bool
+    tax_category: TaxCategory
+    line: int = field(default=0, compare=False)
+
+    def __str__(self) -> str:
+        return f"plan {self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a version includes of a meter in a currency. Prices in minor units."""
+
+    included: Decimal
+    tiers: tuple[Tier, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """`prices`: net, minor units, by currency. `usage`: by meter code and currency."""
+
+    plan_code: str
+    number: int
+    on_sale_from: date
+    on_sale_until: date | None
+    accounts_per_step: int | None
+    prices: Mapping[str, int]
+    usage: Mapping[tuple[str, str], Usage]
+    line: int = field(default=0, compare=False)
+
+    def __str__(self) -> str:
+        return f"plan {self.plan_code} version {self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Entries in the order of their file; what a file leaves out is not changed by it."""
+
+    vendor: Vendor | None = None
+    terms: tuple[Terms, ...] = ()
+    meters: tuple[Meter, ...] = ()
+    plans: tuple[Plan, ...] = ()
+    versions: tuple[Version, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """What is wrong with a catalogue file, and on which line."""
+
+    line: int
+    reason: str
+
+
+class CatalogueRefused(ValueError):
+    """A catalogue file cannot be applied: every reason, by line."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(f"line {found.line}: {found.reason}" for found in problems))
+        self.problems = problems
