@@ -1,0 +1,324 @@
+"""A page of bills becomes rows: by COPY, since objects would cost more than the pricing does."""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from operator import attrgetter
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+from accounts.enums import PaymentTerms
+from billing.enums import InvoiceKind, MonthOutcome
+from billing.queries.due import Customer
+from billing.rules import seal
+from billing.rules.due import due_on
+from billing.rules.facts import Bill, Facts, Line, facts_json
+from core import audit, canonical
+from core.canonical import Json
+from core.months import BillingMonth
+from plans.models import VendorVersion
+
+ACTOR = "system:month-end"
+
+LINES = (
+    "billing_invoiceline (invoice_id, position, organisation_id, kind, month, name_ja, name_en,"
+    " plan_version_id, meter_id, quantity, net, tax_code, explanation)"
+)
+TAXES = "billing_taxsummary (invoice_id, tax_code, organisation_id, rate, net, tax)"
+MONTHS = (
+    "billing_billedmonth (organisation_id, month, outcome, invoice_id, facts, facts_digest,"
+    " credit, billed_at)"
+)
+AUDIT = "core_auditentry (chain, seq, at, actor, action, subject, details, prev, digest)"
+INVOICES = (
+    "billing_invoice (id, number, public_id, organisation_id, kind, month, issued_on, issued_at,"
+    " due_on, language, currency, net, tax, gross, tax_rounding, line_count, vendor_id, recipient,"
+    " digest)"
+)
+
+
+class Billed(NamedTuple):
+    """A bill and what it was made from."""
+
+    customer: Customer
+    facts: Facts
+    bill: Bill
+
+
+class Issue(NamedTuple):
+    """What the documents of one page have in common."""
+
+    month: BillingMonth
+    vendor: VendorVersion
+    zone: ZoneInfo
+    now: datetime
+
+
+class _Sealed(NamedTuple):
+    """An invoice that waits for its number: what stands before and after it, and its content."""
+
+    before: str
+    after: str
+    content: bytes
+
+
+def store(
+    page: Sequence[Billed],
+    issue: Issue,
+    *,
+    before_numbers: Callable[[Sequence[int], datetime], None],
+) -> list[int]:
+    """Store the bills in the caller's transaction; return the ids of the invoices, in order.
+
+    The numbers are taken last, since their counter stays locked until the commit; what else
+    belongs into the transaction is done by `before_numbers`. Rule: B-01, B-09.
+    """
+    ids = _new_ids(sum(not billed.bill.is_nothing for billed in page))
+    rows = _Rows(issue)
+    unused = iter(ids)
+    for billed in page:
+        rows.add(billed, None if billed.bill.is_nothing else next(unused))
+    _copy(LINES, rows.lines)
+    _copy(TAXES, rows.taxes)
+    _copy(MONTHS, rows.months)
+    _copy(AUDIT, rows.audit)
+    _note_revisions(page)
+    if ids:
+        before_numbers(ids, issue.now)
+        first = _take_numbers(InvoiceKind.MONTHLY, len(ids))
+        _copy(INVOICES, _numbered(rows.invoices, first))
+    return ids
+
+
+class _Rows:
+    """The rows of a page, in COPY's text form."""
+
+    def __init__(self, issue: Issue) -> None:
+        self.lines: list[str] = []
+        self.taxes: list[str] = []
+        self.months: list[str] = []
+        self.audit: list[str] = []
+        self.invoices: list[_Sealed] = []
+        self._issue = issue
+        self._month = issue.month.first_day.isoformat()
+        self._at = issue.now.astimezone(UTC).isoformat()
+        self._issued_on = issue.now.astimezone(issue.zone).date()
+
+    def add(self, billed: Billed, invoice_id: int | None) -> None:
+        if invoice_id is not None:
+            self._add_invoice(billed, invoice_id)
+        self._add_month(billed, invoice_id)
+        self._add_audit(billed, invoice_id)
+
+    def _add_invoice(self, billed: Billed, invoice_id: int) -> None:
+        customer, _, bill = billed
+        lines = []
+        for position, line in enumerate(bill.lines, 1):
+            content, row = _line(line)
+            lines.append(content)
+            self.lines.append(f"{invoice_id}\t{position}\t{customer.id}\t{row}")
+        taxes = []
+        for tax in sorted(bill.taxes, key=attrgetter("code")):
+            code = tax.code.value
+            taxes.append(seal.tax_content(code, tax.rate, tax.net, tax.tax))
+            self.taxes.append(
+                f"{invoice_id}\t{code}\t{customer.id}\t{tax.rate}\t{tax.net}\t{tax.tax}\n"
+            )
+        self._seal(billed, invoice_id, lines, taxes)
+
+    def _seal(
+        self, billed: Billed, invoice_id: int, lines: list[list[Json]], taxes: list[list[Json]]
+    ) -> None:
+        customer, facts, bill = billed
+        public_id = str(uuid.uuid4())
+        issued_on = self._issued_on.isoformat()
+        due = due_on(PaymentTerms(customer.payment_terms), self._issued_on).isoformat()
+        recipient: dict[str, Json] = {
+            "reference": customer.reference,
+            "billing_name": customer.billing_name,
+            "billing_postal_code": customer.billing_postal_code,
+            "billing_address": customer.billing_address,
+            "country": customer.country,
+            "payment_terms": customer.payment_terms,
+        }
+        rounding = facts.tax_rounding.value
+        vendor_id = self._issue.vendor.pk
+        header: dict[str, Json] = {
+            "public_id": public_id,
+            "organisation_id": customer.id,
+            "kind": InvoiceKind.MONTHLY.value,
+            "month": self._month,
+            "issued_on": issued_on,
+            "issued_at": self._at,
+            "due_on": due,
+            "language": customer.language,
+            "currency": bill.currency,
+            "net": bill.net,
+            "tax": bill.tax,
+            "gross": bill.gross,
+            "tax_rounding": rounding,
+            "vendor_id": vendor_id,
+            "recipient": recipient,
+        }
+        self.invoices.append(
+            _Sealed(
+                f"{invoice_id}\t",
+                f"\t{public_id}\t{customer.id}\tmonthly\t{self._month}\t{issued_on}\t{self._at}"
+                f"\t{due}\t{customer.language}\t{bill.currency}\t{bill.net}\t{bill.tax}"
+                f"\t{bill.gross}\t{rounding}\t{len(lines)}\t{vendor_id}\t{_json(recipient)}\t",
+                seal.content_digest(header, lines, taxes),
+            )
+        )
+
+    def _add_month(self, billed: Billed, invoice_id: int | None) -> None:
+        customer, facts, bill = billed
+        body = canonical.dumps(facts_json(facts))
+        outcome = MonthOutcome.NOTHING if invoice_id is None else MonthOutcome.INVOICED
+        credit: dict[str, Json] = {code.value: net for code, net in bill.credit_carried.items()}
+        self.months.append(
+            f"{customer.id}\t{self._month}\t{outcome.value}"
+            f"\t{_null if invoice_id is None else invoice_id}\t{_text(body.decode())}"
+            f"\t{_bytes(hashlib.sha256(body).digest())}\t{_json(credit)}\t{self._at}\n"
+        )
+
+    def _add_audit(self, billed: Billed, invoice_id: int | None) -> None:
+        customer, _, bill = billed
+        details: dict[str, Json]
+        if invoice_id is None:
+            action, subject = "month.nothing_to_bill", f"month:{self._issue.month}"
+            details = {}
+        else:
+            action, subject = "invoice.issued", f"invoice:{invoice_id}"
+            details = {
+                "month": str(self._issue.month),
+                "currency": bill.currency,
+                "gross": bill.gross,
+            }
+        seq = customer.seq + 1
+        prev = customer.digest or audit.GENESIS
+        digest = audit.link(
+            prev,
+            chain=customer.id,
+            seq=seq,
+            at=self._issue.now,
+            actor=ACTOR,
+            action=action,
+            subject=subject,
+            details=details,
+        )
+        self.audit.append(
+            f"{customer.id}\t{seq}\t{self._at}\t{ACTOR}\t{action}\t{subject}\t{_json(details)}"
+            f"\t{_bytes(prev)}\t{_bytes(digest)}\n"
+        )
+
+
+def _line(line: Line) -> tuple[list[Json], str]:
+    """Return what is sealed of a line, and its row from its kind on."""
+    month = line.month.first_day.isoformat()
+    kind, code = line.kind.value, line.tax_code.value
+    meter_id = line.meter.id if line.meter else None
+    content = seal.line_content(
+        kind,
+        month,
+        (line.name_ja, line.name_en),
+        (line.plan_version_id, meter_id),
+        line.quantity,
+        line.net,
+        code,
+        line.explanation,
+    )
+    version = _null if line.plan_version_id is None else line.plan_version_id
+    meter = _null if meter_id is None else meter_id
+    return content, (
+        f"{kind}\t{month}\t{_text(line.name_ja)}\t{_text(line.name_en)}\t{version}\t{meter}"
+        f"\t{line.quantity:f}\t{line.net}\t{code}\t{_json(line.explanation)}\n"
+    )
+
+
+def _new_ids(count: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence('billing_invoice', 'id'))"
+            " FROM generate_series(1, %s)",
+            [count],
+        )
+        return [invoice_id for (invoice_id,) in cursor.fetchall()]
+
+
+def _take_numbers(kind: InvoiceKind, count: int) -> int:
+    """Take `count` numbers of a series; return the first. Rule: B-09."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO billing_numberseries AS s (kind, next) VALUES (%(kind)s, 1 + %(count)s)
+            ON CONFLICT (kind) DO UPDATE SET next = s.next + %(count)s RETURNING next - %(count)s
+            """,
+            {"kind": kind.value, "count": count},
+        )
+        row: tuple[int] = cursor.fetchone()
+        return row[0]
+
+
+def _numbered(invoices: Iterable[_Sealed], first: int) -> list[str]:
+    return [
+        f"{invoice.before}{number}{invoice.after}{_bytes(seal.sealed(invoice.content, number))}\n"
+        for number, invoice in enumerate(invoices, first)
+    ]
+
+
+def _note_revisions(page: Sequence[Billed]) -> None:
+    """Store up to which revision late usage has now been billed. Rule: B-08."""
+    rated = [
+        (billed.customer.id, late.month.first_day, late.revision, _plain(late.used))
+        for billed in page
+        for late in billed.facts.late
+    ]
+    if not rated:
+        return
+    organisations, months, revisions, quantities = zip(*rated, strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO billing_ratedrevision (organisation_id, month, revision, quantities)
+            SELECT * FROM unnest(%s::bigint[], %s::date[], %s::bigint[], %s::jsonb[])
+            ON CONFLICT (organisation_id, month) DO UPDATE SET
+                revision = EXCLUDED.revision, quantities = EXCLUDED.quantities
+            """,
+            [list(organisations), list(months), list(revisions), list(quantities)],
+        )
+
+
+def _plain(used: Mapping[str, Decimal]) -> str:
+    return canonical.dumps({code: f"{quantity:f}" for code, quantity in used.items()}).decode()
+
+
+def _copy(target: str, rows: Sequence[str]) -> None:
+    if not rows:
+        return
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY {target} FROM STDIN") as copy,
+    ):
+        copy.write("".join(rows))
+
+
+_null = "\\N"
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def _text(value: str) -> str:
+    return value.translate(_ESCAPES)
+
+
+def _json(value: Mapping[str, Json]) -> str:
+    # JSON holds no control characters, only the backslashes that stand for them.
+    return canonical.dumps(dict(value)).decode().replace("\\", "\\\\")
+
+
+def _bytes(value: bytes) -> str:
+    return f"\\\\x{value.hex()}"
