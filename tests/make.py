@@ -69,6 +69,7 @@ def vendor(
     time_zone: str = "Asia/Tokyo",
     tax_rounding: str = "down",
     country: str = "JP",
+    registration_number: str = "T9999901000123",
     number: int = 1,
     now: datetime = NOW,
 ) -> VendorVersion:
@@ -80,7 +81,7 @@ def vendor(
         address_ja="神奈川県横浜市中区海岸通4-5-6",
         address_en="4-5-6 Kaigandori, Naka-ku, Yokohama",
         country=country,
-        registration_number="T9999901000123",
+        registration_number=registration_number,
         time_zone=time_zone,
         tax_rounding=tax_rounding,
         currencies=["JPY", "USD"],
