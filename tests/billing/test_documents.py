@@ -197,8 +197,8 @@ def test_pdf_is_archivable_and_says_title_language_and_date_of_issue() -> None:
     assert reader.metadata.author == "カモメ・コネクト株式会社"
     assert reader.metadata.creation_date == paper.ISSUED_AT
     catalogue = reader.root_object
-    assert catalogue["/Lang"] == "ja"
-    xmp = cast(StreamObject, catalogue["/Metadata"].get_object()).get_data()
+    assert str(catalogue["/Lang"]) == "ja"
+    xmp = cast("StreamObject", catalogue["/Metadata"].get_object()).get_data()
     assert b"<pdfaid:part>3</pdfaid:part>" in xmp or b'pdfaid:part="3"' in xmp
     assert "/OutputIntents" in catalogue
 
