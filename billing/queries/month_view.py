@@ -237,15 +237,15 @@ def _closed_bill(row: _Month, reader: Reader) -> Bill:
     """Return what a closed month was billed: the invoice's own lines, or the facts' where none was."""
     if row.facts is None:
         raise MonthNotSelectable(str(row.month))
-    facts = facts_from_json(orjson.loads(row.facts), reader.catalogue)
-    if row.invoice is None or row.lines is None or row.taxes is None:
-        return rating.rate(facts)
+    facts = orjson.loads(row.facts)
+    if row.lines is None or row.taxes is None:
+        return rating.rate(facts_from_json(facts, reader.catalogue))
     taxes = stored_taxes(orjson.loads(row.taxes))
     net = sum(tax.net for tax in taxes)
     tax = sum(tax.tax for tax in taxes)
     return Bill(
         month=row.month,
-        currency=facts.currency,
+        currency=facts["currency"],
         lines=stored_lines(orjson.loads(row.lines), reader),
         taxes=taxes,
         net=net,
