@@ -4,6 +4,7 @@ import enum
 from dataclasses import dataclass
 
 from django.http import HttpRequest
+from django_htmx.middleware import HtmxDetails
 
 from accounts.enums import Role
 from accounts.models import Membership, Organisation, User
@@ -46,3 +47,4 @@ class PortalRequest(SignedInRequest):
 
     organisation: Organisation
     membership: Membership
+    htmx: HtmxDetails
