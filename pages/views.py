@@ -1,15 +1,25 @@
+from collections.abc import Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts import queries as accounts
 from accounts.access import PortalRequest, SignedInRequest
 from accounts.enums import Role
 from accounts.models import Membership
-from pages import showcase
+from billing.queries import month_view as months
+from core import clock, spreadsheet
+from core.months import BillingMonth, NotAMonth
+from pages import forms, sheets, showcase
+from pages import usage as presented
+from pages.context import billing_tabs
 from plans import queries as plans
 
 _WITH_PAGES = frozenset({Role.ROOT, Role.MANAGER})
@@ -29,8 +39,48 @@ def home(request: SignedInRequest) -> HttpResponse:
 
 @require_safe
 def usage(request: PortalRequest) -> HttpResponse:
-    """Show a month's usage and what it costs. Rule: S1-07, S1-08, S1-09, S1-10."""
-    return render(request, "base.html")
+    """Show a month's usage and what it costs. Rule: S1-01, S1-07, S1-08, S1-09, S1-10."""
+    now = clock.now()
+    vendor = plans.vendor_for_pages()
+    organisation = request.organisation
+    selectable = months.selectable_months(organisation, now, ZoneInfo(vendor.time_zone))
+    context: dict[str, Any] = {
+        "is_part": bool(request.htmx),
+        "tabs": billing_tabs(request.membership, "usage"),
+        "action": reverse("usage", kwargs={"organisation": organisation.public_id}),
+    }
+    try:
+        month = forms.chosen_month(request.GET, default=selectable[-1])
+        view = months.month_view(organisation, month, now=now, vendor=vendor)
+    except (NotAMonth, months.MonthNotSelectable):
+        context["picker"] = presented.picker(organisation, selectable[-1], selectable)
+        context["refusal"] = _refusal(selectable)
+        return _usage_page(request, context, status=400)
+    context["picker"] = presented.picker(organisation, month, selectable)
+    context["page"] = presented.page(organisation, view, grace=settings.BILLING_GRACE, now=now)
+    return _usage_page(request, context)
+
+
+@require_safe
+def usage_csv(request: PortalRequest) -> HttpResponse:
+    """Hand over a month's days, or with `part=amounts` its lines, as CSV. Rule: S1-01."""
+    now = clock.now()
+    vendor = plans.vendor_for_pages()
+    organisation = request.organisation
+    selectable = months.selectable_months(organisation, now, ZoneInfo(vendor.time_zone))
+    try:
+        month = forms.chosen_month(request.GET, default=selectable[-1])
+        view = months.month_view(organisation, month, now=now, vendor=vendor)
+    except (NotAMonth, months.MonthNotSelectable):
+        context = {
+            "reason": _refusal(selectable),
+            "href": reverse("usage", kwargs={"organisation": organisation.public_id}),
+            "label": _("Usage of this month"),
+        }
+        return render(request, "400.html", context, status=400)
+    if request.GET.get("part") == "amounts":
+        return _download(sheets.amounts(view), f"usage-{month}-amounts.csv")
+    return _download(sheets.days(view), f"usage-{month}-days.csv")
 
 
 @require_safe
@@ -57,3 +107,23 @@ def _member(request: HttpRequest, membership: Membership) -> HttpResponse:
         "since": membership.registered_at.astimezone(plans.zone_for_pages()).date(),
     }
     return render(request, "pages/member.html", context)
+
+
+def _usage_page(request: PortalRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    template = "pages/_usage.html" if request.htmx else "pages/usage.html"
+    response = render(request, template, context, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _refusal(selectable: Sequence[BillingMonth]) -> str:
+    return _("There is no such month to show. Choose one from %(first)s to %(last)s.") % {
+        "first": presented.month_name(selectable[0]),
+        "last": presented.month_name(selectable[-1]),
+    }
+
+
+def _download(rows: Sequence[Sequence[spreadsheet.Cell]], name: str) -> HttpResponse:
+    response = HttpResponse(spreadsheet.written(rows), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

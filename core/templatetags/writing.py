@@ -21,6 +21,14 @@ def money(amount: int, currency: str) -> str:
 
 
 @register.filter
+def money_in_text(amount: int, currency: str) -> str:
+    """18,420円 in a Japanese sentence, else as in a table."""
+    if get_language() == "ja" and currency == "JPY":
+        return f"{amounts.quantity_written(Decimal(amount))}円"
+    return amounts.written(amount, currency)
+
+
+@register.filter
 def quantity(value: Decimal) -> str:
     """1,204,331.5"""
     return amounts.quantity_written(value)

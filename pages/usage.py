@@ -1,0 +1,307 @@
+"""A month's view as the usage page shows it: the kernel's values, written out in the reader's language.
+
+Nothing is computed here that costs money. The table of days is handed over as one string, since
+localising its cells one by one costs a page more than its queries (performance.md B).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from babel.dates import format_date, get_month_names
+from django.urls import reverse
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from accounts.models import Organisation
+from billing.enums import LineKind, MonthState
+from billing.queries.month_view import MeterView, MonthView
+from billing.rules.facts import Line, TaxLine
+from core.money import MINUS, quantity_written
+from core.money import written as money_written
+from core.months import BillingMonth
+from core.templatetags import writing
+from pages import explanations
+from pages.charts import Series, bars
+from plans.enums import Aggregation
+from plans.rules import Meter
+
+NONE = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A year or a month that can be chosen."""
+
+    value: int
+    label: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A link to another month."""
+
+    url: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picker:
+    """What can be chosen under "Date". Rule: S1-08."""
+
+    years: tuple[Option, ...]
+    months: tuple[Option, ...]
+    earlier: Step | None
+    later: Step | None
+
+
+@dataclass(frozen=True, slots=True)
+class MeterRow:
+    """A meter's line of the table, in words."""
+
+    name: str
+    unit: str
+    included: str
+    used: str
+    over: str
+    before: str
+    amount: str
+    late: str
+    steps: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class OtherRow:
+    """A line that is no meter's of this month: a fee, an adjustment, a credit."""
+
+    name: str
+    amount: str
+    steps: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TaxRow:
+    label: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    title: str
+    note: str
+    svg: SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """The month before, to compare with."""
+
+    name: str
+    url: str
+    gross: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsagePage:
+    """Everything that the template writes out, ready."""
+
+    name: str
+    is_final: bool
+    has_invoice: bool
+    gross_in_text: str
+    as_of: str
+    billed_on: str
+    is_being_billed: bool
+    plans: str
+    previous: Previous | None
+    meters: Sequence[MeterRow]
+    others: Sequence[OtherRow]
+    net: str
+    taxes: Sequence[TaxRow]
+    gross: str
+    charts: Sequence[Chart]
+    day_heads: Sequence[tuple[str, str]]
+    day_rows: SafeString
+    csv_url: str
+
+
+def picker(
+    organisation: Organisation, chosen: BillingMonth, months: Sequence[BillingMonth]
+) -> Picker:
+    """Return what can be chosen, with `chosen` marked where it is among it. Rule: S1-08."""
+    known = set(months)
+    years = sorted({month.year for month in months}, reverse=True)
+    year = chosen.year if chosen.year in years else years[0]
+    names = get_month_names("wide", locale=get_language() or "en")
+    return Picker(
+        years=tuple(Option(each, _year(each), each == year) for each in years),
+        months=tuple(
+            Option(each.month, names[each.month], each == chosen)
+            for each in months
+            if each.year == year
+        ),
+        earlier=_step(organisation, chosen.previous) if chosen.previous in known else None,
+        later=_step(organisation, chosen.next) if chosen.next in known else None,
+    )
+
+
+def page(
+    organisation: Organisation, view: MonthView, *, grace: timedelta, now: datetime
+) -> UsagePage:
+    """Return a month ready to be shown. Rule: S1-09, S1-10."""
+    currency = view.currency
+    billed_at = view.month.ends_at(view.zone) + grace
+    days = _day_names(view.month, view.days)
+    fees = [line for line in view.lines if line.kind == LineKind.FEE]
+    return UsagePage(
+        name=writing.month(view.month),
+        is_final=view.state == MonthState.FINAL,
+        has_invoice=view.invoice is not None,
+        gross_in_text=writing.money_in_text(view.gross, currency),
+        as_of=writing.moment(view.as_of, view.zone.key),
+        billed_on=writing.day(billed_at.astimezone(view.zone).date()),
+        is_being_billed=now >= billed_at,
+        plans=" · ".join(_name(line) for line in fees),
+        previous=_previous(organisation, view),
+        meters=[_meter_row(meter, view) for meter in view.meters],
+        others=[_other_row(line, currency) for line in view.lines if line.kind != LineKind.USAGE],
+        net=money_written(view.net, currency),
+        taxes=[_tax_row(tax, currency) for tax in view.taxes],
+        gross=money_written(view.gross, currency),
+        charts=[_chart(meter, view, days) for meter in view.meters if meter.daily],
+        day_heads=[(_meter_name(each.meter), _unit(each.meter)) for each in view.meters],
+        day_rows=_day_rows(view, days),
+        csv_url=_url(organisation, view.month, "usage_csv"),
+    )
+
+
+def month_name(month: BillingMonth) -> str:
+    """Return a month as a sentence names it."""
+    return writing.month(month)
+
+
+def _url(organisation: Organisation, month: BillingMonth, name: str = "usage") -> str:
+    return f"{reverse(name, kwargs={'organisation': organisation.public_id})}?date={month}"
+
+
+def _step(organisation: Organisation, month: BillingMonth) -> Step:
+    return Step(_url(organisation, month), writing.month(month))
+
+
+def _year(year: int) -> str:
+    return f"{year}年" if get_language() == "ja" else str(year)
+
+
+def _name(line: Line) -> str:
+    return line.name_ja if get_language() == "ja" else line.name_en
+
+
+def _meter_name(meter: Meter) -> str:
+    return meter.name_ja if get_language() == "ja" else meter.name_en
+
+
+def _unit(meter: Meter) -> str:
+    return meter.unit_ja if get_language() == "ja" else meter.unit_en
+
+
+def _previous(organisation: Organisation, view: MonthView) -> Previous | None:
+    previous = view.previous
+    if previous is None:
+        return None
+    return Previous(
+        name=writing.month(previous.month),
+        url=_url(organisation, previous.month),
+        gross=money_written(previous.gross, view.currency),
+        state=_("final") if previous.state == MonthState.FINAL else _("provisional"),
+    )
+
+
+def _meter_row(view: MeterView, month: MonthView) -> MeterRow:
+    line = next(
+        (
+            line
+            for line in month.lines
+            if line.kind == LineKind.USAGE and line.meter and line.meter.id == view.meter.id
+        ),
+        None,
+    )
+    return MeterRow(
+        name=_meter_name(view.meter),
+        unit=_unit(view.meter),
+        included=_quantity(view.included),
+        used=quantity_written(view.used),
+        over=_quantity(view.over or None),
+        before=_quantity(view.used_before),
+        amount=money_written(view.net, month.currency) if view.charged else _("not charged"),
+        late=_signed(view.late) if view.late else "",
+        steps=explanations.steps(line, month.currency) if line and view.over else (),
+    )
+
+
+def _other_row(line: Line, currency: str) -> OtherRow:
+    return OtherRow(
+        name=_name(line),
+        amount=money_written(line.net, currency),
+        steps=explanations.steps(line, currency),
+    )
+
+
+def _tax_row(tax: TaxLine, currency: str) -> TaxRow:
+    rate = quantity_written(tax.rate * 100)
+    label = _("Consumption tax %(rate)s%%") % {"rate": rate} if tax.rate else _("Not taxed")
+    return TaxRow(label, money_written(tax.tax, currency))
+
+
+def _quantity(quantity: Decimal | None) -> str:
+    return NONE if quantity is None else quantity_written(quantity)
+
+
+def _signed(quantity: Decimal) -> str:
+    written = quantity_written(quantity)
+    return written if written.startswith(MINUS) else f"+{written}"
+
+
+def _chart(view: MeterView, month: MonthView, days: Sequence[str]) -> Chart:
+    name = _meter_name(view.meter)
+    values = [view.daily.get(day, Decimal(0)) for day in month.days]
+    level = view.included if view.meter.aggregation != Aggregation.SUM else None
+    over_from = None
+    note = ""
+    if view.reached_on is not None and view.reached_on in month.days:
+        over_from = month.days.index(view.reached_on)
+        note = _("included quantity reached on %(day)s") % {"day": days[over_from]}
+    elif level:
+        note = _("included: %(quantity)s") % {"quantity": quantity_written(level)}
+    elif view.included:
+        note = _("%(quantity)s a month included, not reached") % {
+            "quantity": quantity_written(view.included)
+        }
+    title = _("%(meter)s by day") % {"meter": name}
+    return Chart(title, note, bars(Series(title, days, values, level, over_from)))
+
+
+def _day_names(month: BillingMonth, days: Sequence[date]) -> list[str]:
+    if get_language() == "ja":
+        return [f"{month.month}月{day.day}日" for day in days]
+    short = format_date(month.first_day, "MMM", locale="en")
+    return [f"{day.day} {short}" for day in days]
+
+
+def _day_rows(view: MonthView, names: Sequence[str]) -> SafeString:
+    """Return the body of the table of days: per day a row, per meter a cell."""
+    rows = []
+    for day, name in zip(view.days, names, strict=True):
+        cells = "".join(
+            f'<td class="table__number">{_cell(meter.daily.get(day))}</td>' for meter in view.meters
+        )
+        rows.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')
+    return mark_safe("".join(rows))  # noqa: S308 - names are escaped, cells are written numbers
+
+
+def _cell(quantity: Decimal | None) -> str:
+    return NONE if quantity is None else quantity_written(quantity)
