@@ -102,7 +102,10 @@ class Job:
         self.enqueue_all([Piece(key, payload, organisation_id)], due_at=due_at)
 
     def enqueue_all(self, pieces: Sequence[Piece], *, due_at: datetime) -> None:
-        """Ask for many pieces in one statement, each as `enqueue` does. Raises OutsideTransaction."""
+        """Ask for many pieces in one statement, each as `enqueue` does. Raises OutsideTransaction.
+
+        Who may ask for the same pieces at once gives them in the same order.
+        """
         if not connection.in_atomic_block:
             raise OutsideTransaction(self.kind)
         with connection.cursor() as cursor:
@@ -113,8 +116,8 @@ class Job:
                 SELECT %(kind)s, p.key, %(queue)s, p.payload, p.organisation_id, 'due', %(due_at)s,
                     false, 0, '', '', %(due_at)s
                 FROM unnest(%(keys)s::text[], %(payloads)s::jsonb[], %(organisations)s::bigint[])
-                    AS p (key, payload, organisation_id)
-                ORDER BY p.key
+                    WITH ORDINALITY AS p (key, payload, organisation_id, position)
+                ORDER BY p.position
                 ON CONFLICT (kind, key) DO UPDATE SET
                     again = w.state = 'due' AND w.lease_until IS NOT NULL,
                     state = 'due', ended_at = NULL, payload = EXCLUDED.payload,

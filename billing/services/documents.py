@@ -77,9 +77,9 @@ def ask_for_missing(*, now: datetime) -> int:
     if Work.objects.filter(kind=jobs.MAKE_DOCUMENTS.kind, state=WorkState.DUE).exists():
         return 0
     parked = {
-        int(key.removeprefix(_KEY))
+        int(key.removeprefix(jobs.ALONE))
         for key in Work.objects.filter(
-            kind=jobs.MAKE_DOCUMENTS.kind, state=WorkState.PARKED, key__startswith=_KEY
+            kind=jobs.MAKE_DOCUMENTS.kind, state=WorkState.PARKED, key__startswith=jobs.ALONE
         ).values_list("key", flat=True)
     }
     ids = list(
@@ -96,11 +96,8 @@ def ask_for_missing(*, now: datetime) -> int:
     return len(ids)
 
 
-_KEY = "invoice:"
-
-
 def _ask_alone(invoice_id: int, *, due_at: datetime) -> None:
     with transaction.atomic():
         jobs.MAKE_DOCUMENTS.enqueue(
-            key=f"{_KEY}{invoice_id}", due_at=due_at, payload={"invoice_ids": [invoice_id]}
+            key=f"{jobs.ALONE}{invoice_id}", due_at=due_at, payload={"invoice_ids": [invoice_id]}
         )

@@ -127,23 +127,24 @@ def _judge(customer: Customer, known: Facts) -> Billed | Refused:
 def _bill(
     first_id: int, last_id: int, issue: Issue, outcome: Outcome, refused: list[Refused]
 ) -> None:
+    fault = None
     try:
         stored, judged = _bill_at_once(first_id, last_id, issue)
     except (OperationalError, InterfaceError, ProgrammingError):
         # The database is away, or its schema is another release's: nobody's data are at fault.
         raise
-    except Exception as fault:
-        if first_id == last_id:
-            log.exception("organisation not billed", extra={"organisation": first_id})
-            _refuse([_failed(first_id, fault)], outcome, refused)
-            return
+    except Exception as raised:  # noqa: BLE001 (parked with its trace: R12)
+        fault = raised
+    if fault is None:
+        outcome += stored
+        _refuse(judged, outcome, refused)
+    elif first_id == last_id:
+        _refuse([_failed(first_id, fault)], outcome, refused)
+    else:
         log.warning("page not billed: %r", fault, extra={"first": first_id, "last": last_id})
         middle = (first_id + last_id) // 2
         _bill(first_id, middle, issue, outcome, refused)
         _bill(middle + 1, last_id, issue, outcome, refused)
-        return
-    outcome += stored
-    _refuse(judged, outcome, refused)
 
 
 def _refuse(more: list[Refused], outcome: Outcome, refused: list[Refused]) -> None:
