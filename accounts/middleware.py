@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import ResolverMatch
 from django.utils.module_loading import import_string
+from django_htmx.http import HttpResponseClientRedirect
 
 from accounts import queries
 from accounts.access import Access, Audience
@@ -74,7 +75,7 @@ class AccessMiddleware:
         if access.audience in {Audience.ANYONE, Audience.API_KEY}:
             return None
         if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path())
+            return _to_sign_in(request)
         if access.audience is Audience.SIGNED_IN:
             return None
         if access.audience is Audience.STAFF:
@@ -100,6 +101,14 @@ def access_to(match: ResolverMatch, matrix: Mapping[str, Access]) -> Access | No
     """Return the row for a page: by its name, else by its namespace (`admin:*`)."""
     by_namespace = matrix.get(f"{match.namespaces[0]}:*") if match.namespaces else None
     return matrix.get(match.view_name) or by_namespace
+
+
+def _to_sign_in(request: Any) -> HttpResponse:
+    if request.htmx:
+        # A redirect would be followed by htmx and swap the sign-in page into the part.
+        back = redirect_to_login(request.htmx.current_url_abs_path or "/")
+        return HttpResponseClientRedirect(back.url)
+    return redirect_to_login(request.get_full_path())
 
 
 def _instant(written: str | None) -> datetime | None:

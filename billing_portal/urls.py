@@ -6,9 +6,12 @@ from core.views import healthz
 
 urlpatterns = [
     path("", include("pages.urls")),
+    path("o/<uuid:organisation>/", include("billing.urls")),
     path("healthz", healthz, name="healthz"),
     path("language/", set_language, name="set_language"),
     path("account/", include("allauth.account.urls")),
     # The access matrix lets staff in; who is not signed in goes to the portal's own sign-in page.
     path("back-office/", admin.site.urls),
 ]
+
+handler500 = "core.views.server_error"

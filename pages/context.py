@@ -15,10 +15,10 @@ from accounts.access import Access
 from accounts.models import Membership, User
 from plans import queries as plans
 
-# Name of the page, its place in the top menu, the names of the pages that belong to it.
+# Name of the page, its label, and how the names of the pages that belong to it begin.
 TOP_MENU = (
-    ("usage", _("Billing Information"), frozenset({"usage"})),
-    ("invoices", _("Orders and invoices"), frozenset({"invoices", "invoice", "invoice_line"})),
+    ("usage", _("Billing Information"), "usage"),
+    ("invoices", _("Orders and invoices"), "invoice"),
 )
 BILLING_TABS = (("usage", _("Usage")),)
 
@@ -91,7 +91,7 @@ def _vendor() -> tuple[str, str]:
 def _top_menu(request: HttpRequest, membership: Membership) -> tuple[Item, ...]:
     here = request.resolver_match.view_name if request.resolver_match else ""
     return tuple(
-        Item(str(label), _page_of(membership, name), here in belonging)
+        Item(str(label), _page_of(membership, name), here.startswith(belonging))
         for name, label, belonging in TOP_MENU
         if _may_open(membership, name)
     )

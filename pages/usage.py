@@ -6,7 +6,7 @@ localising its cells one by one costs a page more than its queries (performance.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from babel.dates import format_date, get_month_names
@@ -156,7 +156,7 @@ def page(
     """Return a month ready to be shown. Rule: S1-09, S1-10."""
     currency = view.currency
     billed_at = view.month.ends_at(view.zone) + grace
-    days = _day_names(view.month, view.days)
+    days = _day_names(view.month)
     fees = [line for line in view.lines if line.kind == LineKind.FEE]
     return UsagePage(
         name=writing.month(view.month),
@@ -268,12 +268,13 @@ def _signed(quantity: Decimal) -> str:
 
 def _chart(view: MeterView, month: MonthView, days: Sequence[str]) -> Chart:
     name = _meter_name(view.meter)
-    values = [view.daily.get(day, Decimal(0)) for day in month.days]
+    all_days = month.month.days()
+    values = [view.daily.get(day, Decimal(0)) for day in all_days]
     level = view.included if view.meter.aggregation != Aggregation.SUM else None
     over_from = None
     note = ""
-    if view.reached_on is not None and view.reached_on in month.days:
-        over_from = month.days.index(view.reached_on)
+    if view.reached_on is not None:
+        over_from = all_days.index(view.reached_on)
         note = _("included quantity reached on %(day)s") % {"day": days[over_from]}
     elif level:
         note = _("included: %(quantity)s") % {"quantity": quantity_written(level)}
@@ -285,7 +286,8 @@ def _chart(view: MeterView, month: MonthView, days: Sequence[str]) -> Chart:
     return Chart(title, note, bars(Series(title, days, values, level, over_from)))
 
 
-def _day_names(month: BillingMonth, days: Sequence[date]) -> list[str]:
+def _day_names(month: BillingMonth) -> list[str]:
+    days = month.days()
     if get_language() == "ja":
         return [f"{month.month}月{day.day}日" for day in days]
     short = format_date(month.first_day, "MMM", locale="en")
@@ -294,14 +296,23 @@ def _day_names(month: BillingMonth, days: Sequence[date]) -> list[str]:
 
 def _day_rows(view: MonthView, names: Sequence[str]) -> SafeString:
     """Return the body of the table of days: per day a row, per meter a cell."""
+    columns = [_column([meter.daily.get(day) for day in view.days]) for meter in view.meters]
     rows = []
-    for day, name in zip(view.days, names, strict=True):
-        cells = "".join(
-            f'<td class="table__number">{_cell(meter.daily.get(day))}</td>' for meter in view.meters
-        )
+    for name, *written in zip(names[: len(view.days)], *columns, strict=True):
+        cells = "".join([f'<td class="table__number">{cell}</td>' for cell in written])
         rows.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')
     return mark_safe("".join(rows))  # noqa: S308 - names are escaped, cells are written numbers
 
 
-def _cell(quantity: Decimal | None) -> str:
-    return NONE if quantity is None else quantity_written(quantity)
+def _column(quantities: Sequence[Decimal | None]) -> list[str]:
+    """Return quantities as one column writes them: all with as many decimals as the longest has."""
+    written = [NONE if each is None else quantity_written(each) for each in quantities]
+    decimals = max((len(each.partition(".")[2]) for each in written), default=0)
+    if not decimals:
+        return written
+    return [each if each == NONE else _padded(each, decimals) for each in written]
+
+
+def _padded(written: str, decimals: int) -> str:
+    whole, _point, fraction = written.partition(".")
+    return f"{whole}.{fraction.ljust(decimals, '0')}"
