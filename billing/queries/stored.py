@@ -1,13 +1,12 @@
 """What was issued, read back as the kernel's values."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from billing.enums import LineKind, TaxCode
-from billing.queries.facts import terms_of
 from billing.rules.facts import Catalogue, Line, NotFacts, TaxLine
 from core.months import BillingMonth
 from plans import queries as plans
@@ -21,11 +20,18 @@ class Reader:
     """Finds what stored facts and lines name, and remembers it."""
 
     meters: Mapping[int, Meter]
-    _terms: dict[tuple[int, str], PlanTerms]
+    read: Callable[[Iterable[int], str], Mapping[int, PlanTerms]]
+    _terms: dict[tuple[int, str], PlanTerms] = field(default_factory=dict)
 
     @classmethod
     def for_pages(cls) -> "Reader":
-        return cls({meter.id: meter for meter in plans.meters_for_pages()}, {})
+        """Return a reader that asks the catalogue's memory."""
+        return cls({each.id: each for each in plans.meters_for_pages()}, plans.terms_for_pages)
+
+    @classmethod
+    def fresh(cls) -> "Reader":
+        """Return a reader that asks the database."""
+        return cls({each.id: each for each in plans.meters()}, plans.terms)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -35,9 +41,10 @@ class Reader:
         """Return what a version promises in a currency. Raises NotFacts where it has no price."""
         key = (version_id, currency)
         if key not in self._terms:
-            self._terms |= terms_of([key])
-        if key not in self._terms:
-            raise NotFacts(f"version {version_id} has no price in {currency}")
+            found = self.read([version_id], currency).get(version_id)
+            if found is None:
+                raise NotFacts(f"version {version_id} has no price in {currency}")
+            self._terms[key] = found
         return self._terms[key]
 
 

@@ -17,10 +17,14 @@ _CHUNK = 2000
 
 
 def _broken_invoices(scope: Scope) -> Iterator[Mapping[str, object]]:
-    for row in _stream(_INVOICES, {"since": scope.first_day}):
-        invoice_id, number, digest, *_ = row
-        if seal.sealed(_content(row), number) != bytes(digest):
-            yield {"invoice": invoice_id, "number": number}
+    for row in stream(_INVOICES, {"since": scope.first_day}):
+        if not is_intact(row):
+            yield {"invoice": row[0], "number": row[1]}
+
+
+def is_intact(row: tuple[Any, ...]) -> bool:
+    """Whether an invoice, read as INVOICE_COLUMNS, is what its digest says."""
+    return seal.sealed(_content(row), row[1]) == bytes(row[2])
 
 
 def _content(row: tuple[Any, ...]) -> bytes:
@@ -52,11 +56,11 @@ def _content(row: tuple[Any, ...]) -> bytes:
             net,
             code,
             explanation,
-        ) in orjson.loads(row[-2])
+        ) in orjson.loads(row[INVOICE_LINES])
     ]
     taxes = [
         seal.tax_content(code, Decimal(rate), net, tax)
-        for code, rate, net, tax in orjson.loads(row[-1])
+        for code, rate, net, tax in orjson.loads(row[INVOICE_TAXES])
     ]
     return seal.content_digest(header, lines, taxes)
 
@@ -78,8 +82,10 @@ _HEADER = (
     "vendor_id",
     "recipient",
 )
-_INVOICES = """
-    SELECT i.id, i.number, i.digest, i.public_id, i.organisation_id, i.kind, i.month, i.issued_on,
+INVOICE_LINES = 3 + len(_HEADER)
+INVOICE_TAXES = INVOICE_LINES + 1
+INVOICE_COLUMNS = """
+    i.id, i.number, i.digest, i.public_id, i.organisation_id, i.kind, i.month, i.issued_on,
            i.issued_at, i.due_on, i.language, i.currency, i.net, i.tax, i.gross, i.tax_rounding,
            i.vendor_id, i.recipient::text,
            COALESCE((SELECT jsonb_agg(jsonb_build_array(l.kind, l.month, l.name_ja, l.name_en,
@@ -89,8 +95,11 @@ _INVOICES = """
            COALESCE((SELECT jsonb_agg(jsonb_build_array(t.tax_code, t.rate::text, t.net, t.tax)
                        ORDER BY t.tax_code)
                      FROM billing_taxsummary t WHERE t.invoice_id = i.id), '[]')::text
-    FROM billing_invoice i WHERE i.month >= %(since)s ORDER BY i.id
 """
+_INVOICES = f"""
+    SELECT {INVOICE_COLUMNS}
+    FROM billing_invoice i WHERE i.month >= %(since)s ORDER BY i.id
+"""  # noqa: S608
 
 
 def _broken_facts(scope: Scope) -> Iterator[Mapping[str, object]]:
@@ -98,7 +107,7 @@ def _broken_facts(scope: Scope) -> Iterator[Mapping[str, object]]:
         SELECT organisation_id, month, facts::text, facts_digest
         FROM billing_billedmonth WHERE month >= %(since)s ORDER BY 1, 2
     """
-    for organisation, month, facts, digest in _stream(statement, {"since": scope.first_day}):
+    for organisation, month, facts, digest in stream(statement, {"since": scope.first_day}):
         if canonical.digest(orjson.loads(facts)) != bytes(digest):
             yield {"organisation": organisation, "month": month}
 
@@ -113,7 +122,7 @@ def _broken_links(scope: Scope) -> Iterator[Mapping[str, object]]:
     """
     chain, last, prev = None, 0, audit.GENESIS
     whole = scope.first_day == BEGINNING
-    for row in _stream(statement, {"since": scope.first_instant, "all": whole}):
+    for row in stream(statement, {"since": scope.first_instant, "all": whole}):
         if row[0] != chain:
             chain, last, prev = row[0], 0, audit.GENESIS
         seq, digest = row[1], bytes(row[8])
@@ -137,7 +146,7 @@ def _linked(row: tuple[Any, ...], prev: bytes) -> bytes:
     )
 
 
-def _stream(
+def stream(
     statement: str, parameters: Mapping[str, date | datetime | bool]
 ) -> Iterator[tuple[Any, ...]]:
     """Yield a statement's rows without holding them all."""

@@ -1,0 +1,169 @@
+"""Issued invoices, rated once more from the facts that they were made from. Rule: design.md 6.3."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.db import connection
+
+from billing.queries.audit import seals
+from billing.queries.audit.breach import BEGINNING
+from billing.queries.stored import Reader, stored_lines, stored_taxes
+from billing.rules import rating
+from billing.rules.facts import Bill, Line, NotFacts, TaxLine, facts_from_json
+from billing.rules.tax import NoTaxRate
+from core import canonical
+from core.months import BillingMonth
+from plans.rules import Meter
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What an issued document says, and what its facts come to."""
+
+    organisation_id: int
+    month: BillingMonth
+    number: int | None
+    what: str
+    issued: str
+    rated: str
+
+    def __str__(self) -> str:
+        named = f"invoice {self.number}" if self.number is not None else "nothing to bill"
+        return (
+            f"organisation {self.organisation_id}, {self.month}, {named}: {self.what}:"
+            f" issued {self.issued}, rated {self.rated}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """One billed month, rated again; without differences it is right to the yen."""
+
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Issued:
+    """What was stored. `invoice`: its row, as seals.INVOICE_COLUMNS; None where nothing was billed."""
+
+    facts: Mapping[str, Any]
+    is_facts_intact: bool
+    credit: Mapping[str, int]
+    invoice: tuple[Any, ...] | None
+
+
+def count(*, month: BillingMonth | None = None, since: BillingMonth | None = None) -> int:
+    """Return how many billed months there are to verify."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM billing_billedmonth b {_OF}", _of(month, since))  # noqa: S608
+        (number,) = cursor.fetchone()
+        return int(number)
+
+
+def verified(
+    *, month: BillingMonth | None = None, since: BillingMonth | None = None
+) -> Iterator[Verified]:
+    """Yield every billed month, rated again: lines, taxes, totals, credit and digests compared.
+
+    Names of plans and meters may have been corrected since; the digest covers them.
+    """
+    reader = Reader.fresh()
+    statement = f"""
+        SELECT b.organisation_id, b.month, b.facts::text, b.facts_digest, b.credit::text,
+               {seals.INVOICE_COLUMNS}
+        FROM billing_billedmonth b LEFT JOIN billing_invoice i ON i.id = b.invoice_id
+        {_OF} ORDER BY b.month, b.organisation_id
+    """  # noqa: S608
+    for organisation_id, first_day, facts, digest, credit, *invoice in seals.stream(
+        statement, _of(month, since)
+    ):
+        stored = orjson.loads(facts)
+        issued = _Issued(
+            facts=stored,
+            is_facts_intact=canonical.digest(stored) == bytes(digest),
+            credit=orjson.loads(credit),
+            invoice=tuple(invoice) if invoice[0] is not None else None,
+        )
+        of_month = BillingMonth.of_day(first_day)
+        number = issued.invoice[1] if issued.invoice else None
+        yield Verified(
+            tuple(
+                Difference(organisation_id, of_month, number, what, before, now)
+                for what, before, now in _differences(issued, reader)
+            )
+        )
+
+
+_OF = """
+    WHERE b.month >= %(since)s AND (%(month)s::date IS NULL OR b.month = %(month)s)
+"""
+
+
+def _of(month: BillingMonth | None, since: BillingMonth | None) -> dict[str, Any]:
+    return {
+        "month": month.first_day if month else None,
+        "since": since.first_day if since else BEGINNING,
+    }
+
+
+Found = tuple[str, str, str]
+
+
+def _differences(issued: _Issued, reader: Reader) -> Iterator[Found]:
+    if not issued.is_facts_intact:
+        yield "digest of the facts", "altered", "as billed"
+    try:
+        bill = rating.rate(facts_from_json(issued.facts, reader.catalogue))
+    except (NotFacts, NoTaxRate, rating.MixedCurrencies) as fault:
+        yield "facts", "rated once", f"cannot be rated: {fault}"
+        return
+    credit = {code.value: net for code, net in bill.credit_carried.items()}
+    yield from _differ("credit left over", dict(issued.credit), credit)
+    if issued.invoice is None:
+        yield from _differ("nothing to bill", True, bill.is_nothing)
+        return
+    if not seals.is_intact(issued.invoice):
+        yield "digest of the invoice", "altered", "as issued"
+    header = dict(zip(("net", "tax", "gross"), issued.invoice[12:15], strict=True))
+    yield from _differ("net", header["net"], bill.net)
+    yield from _differ("tax", header["tax"], bill.tax)
+    yield from _differ("gross", header["gross"], bill.gross)
+    lines = stored_lines(orjson.loads(issued.invoice[seals.INVOICE_LINES]), reader)
+    taxes = stored_taxes(orjson.loads(issued.invoice[seals.INVOICE_TAXES]))
+    yield from _lines_differ(lines, bill)
+    yield from _differ("taxes", _taxes(taxes), _taxes(bill.taxes))
+
+
+def _lines_differ(issued: Sequence[Line], bill: Bill) -> Iterator[Found]:
+    yield from _differ("number of lines", len(issued), len(bill.lines))
+    for position, (before, now) in enumerate(zip(issued, bill.lines, strict=False), 1):
+        for name in _COMPARED:
+            was, is_now = getattr(before, name), getattr(now, name)
+            yield from _differ(f"line {position}: {name}", _plain(was), _plain(is_now))
+
+
+_COMPARED = (
+    "kind",
+    "month",
+    "plan_version_id",
+    "meter",
+    "quantity",
+    "net",
+    "tax_code",
+    "explanation",
+)
+
+
+def _plain(value: object) -> object:
+    return value.code if isinstance(value, Meter) else value
+
+
+def _taxes(taxes: Sequence[TaxLine]) -> list[tuple[str, str, int, int]]:
+    return sorted((tax.code.value, f"{tax.rate:.4f}", tax.net, tax.tax) for tax in taxes)
+
+
+def _differ(what: str, issued: object, rated: object) -> Iterator[Found]:
+    if issued != rated:
+        yield what, str(issued), str(rated)
