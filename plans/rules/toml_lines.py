@@ -21,7 +21,7 @@ _STRING = re.compile(
 
 
 class Lines:
-    """The line (from 1) of every key path of a text; array items are counted from 0."""
+    """The line (from 1) of every key path of a valid text; array items are counted from 0."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -42,7 +42,6 @@ class Lines:
     def _walk(self) -> None:
         table: Path = ()
         while self._skip():
-            began = self._at
             if self._take("[["):
                 table = self._array_table()
             elif self._take("["):
@@ -52,7 +51,6 @@ class Lines:
                 self._take("]")
             else:
                 self._pair(table)
-            self._at = max(self._at, began + 1)
 
     def _array_table(self) -> Path:
         line = self._line()
