@@ -28,6 +28,15 @@ class MonthState(models.TextChoices):
     FINAL = "final"
 
 
+class DocumentState(models.TextChoices):
+    """How far an invoice's PDF is. STUCK: its work is parked; ABSENT: nobody asked for it by itself."""
+
+    MADE = "made"
+    WAITING = "waiting"
+    STUCK = "stuck"
+    ABSENT = "absent"
+
+
 class RunState(models.TextChoices):
     RUNNING = "running"
     DONE = "done"

@@ -1,6 +1,6 @@
 """Role × page: every page of the portal has its row here; one without opens to nobody."""
 
-from accounts.access import ANYONE, MANAGER, SIGNED_IN, STAFF, Access
+from accounts.access import ANYONE, MANAGER, ROOT, SIGNED_IN, STAFF, Access
 
 ACCESS: dict[str, Access] = {
     "healthz": ANYONE,
@@ -10,6 +10,16 @@ ACCESS: dict[str, Access] = {
     "components": STAFF,
     "usage": MANAGER,
     "usage_csv": MANAGER,
+    "invoices": ROOT,
+    "invoice": ROOT,
+    "invoice_csv": ROOT,
+    "invoice_document": ROOT,
+    "invoice_pdf": ROOT,
+    "invoice_line": ROOT,
+    "invoice_tiers_csv": ROOT,
+    "invoice_days_csv": ROOT,
+    "invoice_day": ROOT,
+    "invoice_day_csv": ROOT,
     "account_login": ANYONE,
     "account_logout": ANYONE,
     "account_signup": ANYONE,

@@ -24,6 +24,7 @@ _TIERS_PRINTED = 4
 class Row:
     """One printed line. `mark`: ※ where the reduced rate applies."""
 
+    position: int
     mark: str
     title: str
     detail: str
@@ -70,11 +71,11 @@ class Content:
     notes: tuple[str, ...]
 
 
-def content_of(sheet: Sheet) -> Content:
-    """Return what `sheet` prints, in the language that the invoice was issued in."""
+def content_of(sheet: Sheet, language: Language | None = None) -> Content:
+    """Return what `sheet` prints, in the language that it was issued in or, for a page, in another."""
     invoice = sheet.invoice
-    words = WORDS[invoice.language]
-    language = Language(invoice.language)
+    language = language or Language(invoice.language)
+    words = WORDS[language]
     return Content(
         language=language,
         title=words.title,
@@ -147,11 +148,12 @@ def _usage_detail(usage: UsageWhy, currency: str, words: Words) -> str:
 def _row(line: Line, sheet: Sheet, language: Language, words: Words) -> Row:
     row, currency = line.row, sheet.invoice.currency
     return Row(
+        position=row.position,
         mark="※" if line.tax_code is TaxCode.JP8R else "",
-        title=row.name_ja if language is Language.JA else row.name_en,
+        title=title_of(line, language),
         detail=detail_of(line, currency, words),
         quantity="" if row.kind in _CREDIT else quantity_written(row.quantity),
-        unit=_unit(line, language, words),
+        unit=unit_of(line, language),
         net=written(row.net, currency),
     )
 
@@ -159,9 +161,15 @@ def _row(line: Line, sheet: Sheet, language: Language, words: Words) -> Row:
 _CREDIT = (LineKind.CREDIT_BROUGHT, LineKind.CREDIT_CARRIED)
 
 
-def _unit(line: Line, language: Language, words: Words) -> str:
+def title_of(line: Line, language: Language) -> str:
+    """Return what a line bills."""
+    return line.row.name_ja if language is Language.JA else line.row.name_en
+
+
+def unit_of(line: Line, language: Language) -> str:
+    """Return what a line's quantity counts; empty where that needs no word."""
     if isinstance(line.why, FeeWhy):
-        return words.fee_unit
+        return WORDS[language].fee_unit
     if usage_of(line.why) is None or line.row.meter is None:
         return ""
     return line.row.meter.unit_ja if language is Language.JA else line.row.meter.unit_en

@@ -2,22 +2,30 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from functools import reduce
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Q, QuerySet, Sum
 
 from accounts.enums import PaymentTerms
 from accounts.models import Organisation
-from billing.enums import TaxCode
+from billing import jobs
+from billing.enums import DocumentState, TaxCode
 from billing.models import Invoice, InvoiceDocument, InvoiceLine, TaxSummary
 from billing.rules import explanations, numbers
 from billing.rules.explanations import Why
+from billing.rules.rating import EXACT
+from core.enums import WorkState
+from core.models import Work
 from core.months import BillingMonth
+from plans.enums import Aggregation
+from plans.models import Selection
 from usage.models import DailyUsage
 
 PAGE = 50
@@ -87,9 +95,34 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class DayUsage:
+    """A day of a line's month; without usage, zero of no events."""
+
     day: date
     quantity: Decimal
     events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The days behind a line, as they are known now.
+
+    `total`: what the meter makes of them; `differs`: more has come in since the line was rated.
+    """
+
+    days: tuple[DayUsage, ...]
+    total: Decimal
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Which version's prices a line bears, and from when the organisation has had them."""
+
+    plan_ja: str
+    plan_en: str
+    version: int
+    on_sale_from: date
+    selected_at: datetime | None
 
 
 def invoices_of(organisation: Organisation) -> QuerySet[Invoice]:
@@ -162,18 +195,82 @@ def document_of(invoice: Invoice) -> InvoiceDocument | None:
     return InvoiceDocument.objects.filter(invoice=invoice).first()
 
 
-def days_of(line: Line) -> list[DayUsage]:
-    """Return the days behind a usage or adjustment line, as they are known now."""
-    usage = explanations.usage_of(line.why)
-    if usage is None or line.row.meter_id is None:
-        return []
-    rows = DailyUsage.objects.filter(
-        organisation_id=line.row.organisation_id,
-        meter_id=line.row.meter_id,
-        day__gte=usage.first_day,
-        day__lte=usage.last_day,
-    ).order_by("day")
-    return [DayUsage(row.day, row.quantity, row.events) for row in rows]
+def document_state(invoice: Invoice) -> DocumentState:
+    """Return how far an invoice's PDF is, in two statements."""
+    if InvoiceDocument.objects.filter(invoice=invoice).exists():
+        return DocumentState.MADE
+    asked = Work.objects.filter(
+        kind=jobs.MAKE_DOCUMENTS.kind, key=f"{jobs.ALONE}{invoice.pk}"
+    ).first()
+    if asked is None or asked.state == WorkState.DONE:
+        return DocumentState.ABSENT
+    return DocumentState.STUCK if asked.state == WorkState.PARKED else DocumentState.WAITING
+
+
+def line_of(sheet: Sheet, position: int) -> Line | None:
+    """Return the line at `position`, if the invoice has one."""
+    return next((line for line in sheet.lines if line.row.position == position), None)
+
+
+def days_of(line: Line) -> Days | None:
+    """Return the days behind a usage or adjustment line; None for a line that has none."""
+    usage, meter = explanations.usage_of(line.why), line.row.meter
+    if usage is None or meter is None:
+        return None
+    rows = {
+        row.day: row
+        for row in DailyUsage.objects.filter(
+            organisation_id=line.row.organisation_id,
+            meter_id=meter.pk,
+            day__gte=usage.first_day,
+            day__lte=usage.last_day,
+        )
+    }
+    used = [rows[day].quantity for day in sorted(rows)]
+    total = month_total(Aggregation(meter.aggregation), used)
+    return Days(
+        days=tuple(
+            DayUsage(day, rows[day].quantity, rows[day].events)
+            if day in rows
+            else DayUsage(day, Decimal(0), 0)
+            for day in BillingMonth.of_day(usage.first_day).days()
+        ),
+        total=total,
+        differs=total != usage.used,
+    )
+
+
+def month_total(aggregation: Aggregation, used: Sequence[Decimal]) -> Decimal:
+    """Return what a meter makes of the days that have usage, in their order. Rule: B-05."""
+    if not used:
+        return Decimal(0)
+    if aggregation is Aggregation.MAX:
+        return max(used)
+    if aggregation is Aggregation.LAST:
+        return used[-1]
+    return reduce(EXACT.add, used)
+
+
+def prices_of(line: Line, zone: ZoneInfo) -> Prices | None:
+    """Return whose prices a line bears; None where no plan was in force."""
+    version = line.row.plan_version
+    if version is None:
+        return None
+    begin = BillingMonth.of_day(line.row.month).starts_at(zone)
+    selection = (
+        Selection.objects.filter(
+            organisation_id=line.row.organisation_id, plan_version=version, from_at__lte=begin
+        )
+        .order_by("-from_at")
+        .first()
+    )
+    return Prices(
+        plan_ja=version.plan.name_ja,
+        plan_en=version.plan.name_en,
+        version=version.number,
+        on_sale_from=version.on_sale_from,
+        selected_at=selection.from_at if selection else None,
+    )
 
 
 def _sheet(invoice: Invoice) -> Sheet:
@@ -184,7 +281,7 @@ def _sheets(invoices: Sequence[Invoice]) -> Iterator[Sheet]:
     ids = [invoice.pk for invoice in invoices]
     lines = _by_invoice(
         InvoiceLine.objects.filter(invoice__in=ids)
-        .select_related("meter")
+        .select_related("meter", "plan_version__plan")
         .order_by("invoice_id", "position")
     )
     taxes = _by_invoice(

@@ -29,6 +29,12 @@ def money_in_text(amount: int, currency: str) -> str:
 
 
 @register.filter
+def unit_price(price: Decimal, currency: str) -> str:
+    """¥0.01; a price or an exact amount in minor units with fractions."""
+    return amounts.unit_price_written(price, currency)
+
+
+@register.filter
 def quantity(value: Decimal) -> str:
     """1,204,331.5"""
     return amounts.quantity_written(value)

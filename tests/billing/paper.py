@@ -63,13 +63,17 @@ def invoice(
     vendor: VendorVersion | None = None,
     issued_on: date = ISSUED_ON,
     issued_at: datetime = ISSUED_AT,
+    with_versions: bool = False,
 ) -> Invoice:
-    """Store a bill as the organisation's invoice; its lines first, since the invoice seals them."""
+    """Store a bill as the organisation's invoice; its lines first, since the invoice seals them.
+
+    `with_versions`: the bill's plan versions are rows.
+    """
     priced = of or bill(country=organisation.country, currency=organisation.currency)
     number = (Invoice.objects.aggregate(last=Max("number"))["last"] or 0) + 1
     invoice_id = (Invoice.objects.aggregate(last=Max("pk"))["last"] or 0) + 1
     InvoiceLine.objects.bulk_create(
-        _line(line, organisation, invoice_id, position)
+        _line(line, organisation, invoice_id, position, with_versions)
         for position, line in enumerate(priced.lines, start=1)
     )
     TaxSummary.objects.bulk_create(
@@ -142,7 +146,9 @@ def _pages(pdf: bytes) -> list[Any]:
     return list(reader(pdf).pages)
 
 
-def _line(line: Line, organisation: Organisation, invoice_id: int, position: int) -> InvoiceLine:
+def _line(
+    line: Line, organisation: Organisation, invoice_id: int, position: int, with_versions: bool
+) -> InvoiceLine:
     if line.meter:
         Meter.objects.get_or_create(
             pk=line.meter.id,
@@ -164,6 +170,7 @@ def _line(line: Line, organisation: Organisation, invoice_id: int, position: int
         month=line.month.first_day,
         name_ja=line.name_ja,
         name_en=line.name_en,
+        plan_version_id=line.plan_version_id if with_versions else None,
         meter_id=line.meter.id if line.meter else None,
         quantity=line.quantity,
         net=line.net,

@@ -1,0 +1,320 @@
+"""Orders and invoices: the list, one invoice, its document, and how each line was computed."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import content_disposition_header
+from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.access import PortalRequest
+from accounts.enums import Language
+from billing import forms
+from billing.documents import content, words
+from billing.enums import DocumentState
+from billing.models import Invoice
+from billing.queries import invoices as queries
+from billing.queries.invoices import Days, Line, Prices, Sheet
+from billing.rules import explanations, numbers
+from billing.rules.explanations import AdjustmentWhy, CreditWhy, FeeWhy, UsageWhy
+from billing.services import documents
+from core import clock
+from core.months import BillingMonth
+from core.tables import Cell, csv_response
+from plans import queries as plans
+from plans.enums import Aggregation
+from usage import queries as usage
+
+_EXPLAINED_BY = {
+    FeeWhy: "billing/_why_fee.html",
+    UsageWhy: "billing/_why_usage.html",
+    AdjustmentWhy: "billing/_why_adjustment.html",
+    CreditWhy: "billing/_why_credit.html",
+}
+_AGGREGATION = {
+    Aggregation.SUM: _("The month is the sum of its days."),
+    Aggregation.MAX: _("The month is its highest day."),
+    Aggregation.LAST: _("The month is its latest day that has usage."),
+}
+# A PDF is data that somebody else may have put words into: it runs nothing, wherever it is opened.
+_SANDBOX = "default-src 'none'; sandbox"
+
+
+@require_safe
+def invoices(request: PortalRequest) -> HttpResponse:
+    """Show the organisation's invoices, or those that were searched for. Rule: japan.md."""
+    organisation, vendor = request.organisation, plans.vendor_for_pages()
+    form = forms.InvoiceSearch(
+        request.GET, currency=organisation.currency, prefix_of_numbers=vendor.invoice_prefix
+    )
+    if form.is_valid():
+        found = queries.found(organisation, form.search())
+    else:
+        found = queries.invoices_of(organisation).none()
+    totals = queries.totals(found)
+    pages = Paginator(found, queries.PAGE)
+    pages.count = sum(total.count for total in totals)
+    page = pages.get_page(request.GET.get("page"))
+    parameters = request.GET.copy()
+    parameters.pop("page", None)
+    context = {
+        "form": form,
+        "rows": [
+            (
+                numbers.written(one.vendor.invoice_prefix, one.number),
+                BillingMonth.of_day(one.month),
+                one,
+            )
+            for one in page
+        ],
+        "page": page,
+        "totals": totals,
+        "query": f"{parameters.urlencode()}&" if parameters else "",
+        "organisation": organisation,
+    }
+    return render(request, "billing/invoices.html", context)
+
+
+@require_safe
+def invoice(request: PortalRequest, invoice: UUID) -> HttpResponse:
+    """Show an invoice: what is owed, until when, for what."""
+    sheet = _sheet(request, invoice)
+    context = {
+        **_of_invoice(request, sheet),
+        "document": content.content_of(sheet, _language()),
+        "state": queries.document_state(sheet.invoice),
+    }
+    return render(request, "billing/invoice.html", context)
+
+
+@require_safe
+def invoice_csv(request: PortalRequest, invoice: UUID) -> HttpResponseBase:
+    sheet = _sheet(request, invoice)
+    header = [
+        gettext("Item"),
+        gettext("Quantity"),
+        gettext("Unit"),
+        gettext("Amount (net, minor units)"),
+        gettext("Tax code"),
+    ]
+    return csv_response(f"{sheet.number}.csv", header, _line_cells(sheet))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def invoice_document(request: PortalRequest, invoice: UUID) -> HttpResponse:
+    """Show how far an invoice's PDF is; by POST, ask for it ahead of others."""
+    sheet = _sheet(request, invoice)
+    state = queries.document_state(sheet.invoice)
+    here = redirect(_url("invoice_document", request, sheet))
+    if request.method == "POST":
+        if state is DocumentState.ABSENT or state is DocumentState.WAITING:
+            documents.ask_first(invoice_id=sheet.invoice.pk, now=clock.now())
+        return here
+    template = (
+        "billing/_document.html" if request.headers.get("HX-Request") else "billing/document.html"
+    )
+    response = render(request, template, {**_of_invoice(request, sheet), "state": state})
+    response["Vary"] = "HX-Request"
+    return response
+
+
+@require_safe
+def invoice_pdf(request: PortalRequest, invoice: UUID) -> HttpResponse:
+    """Hand out the archived PDF; where it is not made yet, lead to the page that says so."""
+    sheet = _sheet(request, invoice)
+    document = queries.document_of(sheet.invoice)
+    if document is None:
+        return redirect(_url("invoice_document", request, sheet))
+    name = f"{words.WORDS[sheet.invoice.language].title}_{sheet.number}.pdf"
+    response = HttpResponse(bytes(document.pdf), content_type="application/pdf")
+    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    response["Content-Security-Policy"] = _SANDBOX
+    return response
+
+
+@require_safe
+def invoice_line(request: PortalRequest, invoice: UUID, position: int) -> HttpResponse:
+    """Show how a line's amount came about: formula, prices, days. Rule: design.md 6.2."""
+    sheet, line = _line(request, invoice, position)
+    zone = ZoneInfo(sheet.invoice.vendor.time_zone)
+    prices = queries.prices_of(line, zone)
+    context = {
+        **_of_invoice(request, sheet),
+        **_of_line(line),
+        "rounded": line.row.net,
+        "explained_by": _EXPLAINED_BY[type(line.why)],
+        "plan": _plan_name(prices) if prices else "",
+        "prices": prices,
+        "zone": sheet.invoice.vendor.time_zone,
+        "days": queries.days_of(line),
+        "aggregation": _AGGREGATION[Aggregation(line.row.meter.aggregation)]
+        if line.row.meter
+        else "",
+    }
+    return render(request, "billing/invoice_line.html", context)
+
+
+@require_safe
+def invoice_tiers_csv(request: PortalRequest, invoice: UUID, position: int) -> HttpResponseBase:
+    sheet, line = _line(request, invoice, position)
+    rated = explanations.usage_of(line.why)
+    if rated is None:
+        raise Http404
+    header = [
+        gettext("Above"),
+        gettext("Up to"),
+        gettext("Units"),
+        gettext("Unit price (minor units)"),
+        gettext("Amount (minor units)"),
+    ]
+    rows: Iterator[Sequence[Cell]] = (
+        (tier.above, tier.to, tier.units, tier.unit_price, tier.amount) for tier in rated.tiers
+    )
+    return csv_response(f"{sheet.number}-{position}-tiers.csv", header, rows)
+
+
+@require_safe
+def invoice_days_csv(request: PortalRequest, invoice: UUID, position: int) -> HttpResponseBase:
+    sheet, line = _line(request, invoice, position)
+    days = _days(line)
+    header = [gettext("Day"), gettext("Used"), gettext("Events")]
+    rows: Iterator[Sequence[Cell]] = ((each.day, each.quantity, each.events) for each in days.days)
+    return csv_response(f"{sheet.number}-{position}-days.csv", header, rows)
+
+
+@require_safe
+def invoice_day(request: PortalRequest, invoice: UUID, position: int, day: str) -> HttpResponse:
+    """Show the events behind a day of a line, a page at a time."""
+    sheet, line = _line(request, invoice, position)
+    the_day, meter_id = _day_of(line, day)
+    after = forms.place(request.GET.get("after", ""))
+    page = usage.events_of(sheet.invoice.organisation_id, the_day, meter_id, after=after)
+    context = {
+        **_of_invoice(request, sheet),
+        **_of_line(line),
+        "day": the_day,
+        "events": page.events,
+        "following": forms.place_written(page.last) if page.following and page.last else "",
+        "zone": sheet.invoice.vendor.time_zone,
+    }
+    return render(request, "billing/invoice_day.html", context)
+
+
+@require_safe
+def invoice_day_csv(
+    request: PortalRequest, invoice: UUID, position: int, day: str
+) -> HttpResponseBase:
+    sheet, line = _line(request, invoice, position)
+    the_day, meter_id = _day_of(line, day)
+    header = [
+        gettext("Event id"),
+        gettext("Time"),
+        gettext("Quantity"),
+        gettext("Corrects"),
+        gettext("Replaced by"),
+    ]
+    return csv_response(
+        f"{sheet.number}-{position}-{the_day}.csv",
+        header,
+        _event_cells(sheet.invoice, meter_id, the_day),
+    )
+
+
+def _language() -> Language:
+    return Language.JA if get_language() == "ja" else Language.EN
+
+
+def _plan_name(prices: Prices) -> str:
+    return prices.plan_ja if _language() is Language.JA else prices.plan_en
+
+
+def _sheet(request: PortalRequest, public_id: UUID) -> Sheet:
+    sheet = queries.sheet_of(request.organisation, public_id)
+    if sheet is None:
+        raise Http404
+    return sheet
+
+
+def _line(request: PortalRequest, public_id: UUID, position: int) -> tuple[Sheet, Line]:
+    sheet = _sheet(request, public_id)
+    line = queries.line_of(sheet, position)
+    if line is None:
+        raise Http404
+    return sheet, line
+
+
+def _days(line: Line) -> Days:
+    days = queries.days_of(line)
+    if days is None:
+        raise Http404
+    return days
+
+
+def _day_of(line: Line, written: str) -> tuple[date, int]:
+    """Return a day of a line's month and the line's meter."""
+    rated, day, meter_id = explanations.usage_of(line.why), forms.a_day(written), line.row.meter_id
+    if rated is None or day is None or meter_id is None:
+        raise Http404
+    if not rated.first_day <= day <= rated.last_day:
+        raise Http404
+    return day, meter_id
+
+
+def _of_invoice(request: PortalRequest, sheet: Sheet) -> dict[str, Any]:
+    return {
+        "organisation": request.organisation,
+        "invoice": sheet.invoice,
+        "number": sheet.number,
+        "month": sheet.month,
+    }
+
+
+def _of_line(line: Line) -> dict[str, Any]:
+    language = _language()
+    return {
+        "line": line,
+        "title": content.title_of(line, language),
+        "unit": content.unit_of(line, language),
+    }
+
+
+def _url(name: str, request: PortalRequest, sheet: Sheet) -> str:
+    return reverse(
+        name,
+        kwargs={
+            "organisation": request.organisation.public_id,
+            "invoice": sheet.invoice.public_id,
+        },
+    )
+
+
+def _line_cells(sheet: Sheet) -> Iterator[Sequence[Cell]]:
+    printed = content.content_of(sheet, _language())
+    for line, row in zip(sheet.lines, printed.rows, strict=True):
+        yield row.title, line.row.quantity, row.unit, line.row.net, line.row.tax_code
+
+
+def _event_cells(invoice: Invoice, meter_id: int, day: date) -> Iterator[Sequence[Cell]]:
+    zone = ZoneInfo(invoice.vendor.time_zone)
+    after: tuple[datetime, str] | None = None
+    while True:
+        page = usage.events_of(invoice.organisation_id, day, meter_id, after=after, limit=1000)
+        for event in page.events:
+            yield (
+                event.event_id,
+                event.occurred_at.astimezone(zone),
+                event.quantity,
+                event.corrects,
+                event.replaced_by,
+            )
+        if not page.following:
+            return
+        after = page.last
