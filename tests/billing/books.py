@@ -1,87 +1,85 @@
-"""Small books, kept by the portal itself, for the tests that judge books or break them."""
+"""A small vendor with customers, and the books that a month end leaves."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from django.db import connection
 
 from accounts.models import Organisation
+from billing.models import Invoice
 from billing.services import issue
-from core.months import BillingMonth, months_between
-from plans import queries as plans
-from plans.enums import Aggregation
+from billing.services.issue import Outcome
+from core.months import BillingMonth
 from plans.models import Meter, PlanVersion
 from tests import make
-from usage.models import DailyUsage, UsageEvent
-from usage.services import partitions
+from usage.models import DailyUsage
 
-TOKYO = ZoneInfo("Asia/Tokyo")
-AUGUST, SEPTEMBER = BillingMonth(2026, 8), BillingMonth(2026, 9)
-BILLED_AT = datetime(2026, 10, 1, 3, 0, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """Two customers since July 2026, billed until September. `calls`: 100 included, 1 yen each."""
-
-    aoba: Organisation
-    hato: Organisation
-    starter: PlanVersion
-    calls: Meter
-    devices: Meter
+OCTOBER = BillingMonth(2026, 10)
+# 22 November, 14:00 in Tokyo: October is over and out of grace.
+NOW = make.NOW
+SELECTED_AT = datetime(2019, 12, 31, tzinfo=UTC)
 
 
-def books() -> Books:
-    plans.forget()
+def starter() -> PlanVersion:
+    """Sell Starter at 5,000 yen: 100,000 calls included, then 0.01 yen a call."""
     make.vendor()
-    calls = make.meter("calls")
-    devices = make.meter("devices", aggregation=Aggregation.MAX, position=2)
-    starter = make.plan_version()
-    make.meter_price(starter, calls, included=100, tiers=[("50", "1"), (None, "0.5")])
-    kept = Books(
-        make.organisation(name="Aoba", customer_since=date(2026, 7, 10)),
-        make.organisation(name="Hato", customer_since=date(2026, 7, 10)),
-        starter,
-        calls,
-        devices,
-    )
-    for organisation in (kept.aoba, kept.hato):
-        make.selection(organisation, starter, datetime(2026, 7, 10, tzinfo=TOKYO))
-        measure(organisation, calls, date(2026, 9, 30), 160)
-        measure(organisation, devices, date(2026, 9, 30), 7)
-    bill(kept.aoba, kept.hato)
-    return kept
+    version = make.plan_version()
+    calls = make.meter()
+    make.meter_price(version, calls, included=100_000, tiers=[(None, "0.01")])
+    return version
 
 
-def measure(organisation: Organisation, meter: Meter, day: date, quantity: int) -> None:
-    """Store one event at noon, and its day."""
-    partitions.create([day])
-    UsageEvent.objects.create(
-        organisation_id=organisation.pk,
-        event_id=f"{meter.code}-{day}",
-        day=day,
-        meter_id=meter.pk,
-        occurred_at=datetime(day.year, day.month, day.day, 12, tzinfo=TOKYO),
-        quantity=Decimal(quantity),
-    )
+def customer(
+    version: PlanVersion | None,
+    *,
+    since: date = date(2026, 10, 1),
+    calls: Decimal | int | None = None,
+    country: str = "JP",
+) -> Organisation:
+    """Return a customer since a day, on a version (or none), with so many calls on 5 October."""
+    organisation = make.organisation(customer_since=since, country=country)
+    if version is not None:
+        make.selection(organisation, version, SELECTED_AT)
+    if calls is not None:
+        use(organisation, date(2026, 10, 5), calls)
+    return organisation
+
+
+def use(organisation: Organisation, day: date, calls: Decimal | int) -> None:
     DailyUsage.objects.create(
-        organisation=organisation, day=day, meter=meter, quantity=Decimal(quantity), events=1
+        organisation=organisation, day=day, meter_id=_meter_id(), quantity=calls, events=1
     )
 
 
-def bill(*organisations: Organisation, until: BillingMonth = SEPTEMBER) -> None:
-    """Bill these organisations' months since July, as the month ends would have."""
-    first, last = organisations[0], organisations[-1]
-    for month in months_between(BillingMonth(2026, 7), until):
-        issue.bill_page(first_id=first.pk, last_id=last.pk, month=month, now=BILLED_AT)
+def bill(month: BillingMonth = OCTOBER, *, now: datetime = NOW) -> Outcome:
+    """Bill everybody for a month, as one page."""
+    return issue.bill_page(first_id=0, last_id=2**20, month=month, now=now)
 
 
-def run(statements: Iterable[str]) -> None:
-    """Do to the database what it must never have done to it."""
+def quiet(done: int, total: int) -> None:
+    """Follow a run's progress without a word."""
+
+
+def numbers() -> list[int]:
+    return list(Invoice.objects.order_by("number").values_list("number", flat=True))
+
+
+def grosses(organisation: Organisation) -> list[tuple[str, int]]:
+    """Return an organisation's invoices: month and gross."""
+    rows = Invoice.objects.filter(organisation=organisation).order_by("month")
+    return [(f"{row.month:%Y-%m}", row.gross) for row in rows]
+
+
+def rows_of(tables: Sequence[str]) -> dict[str, int]:
+    """Return how many rows each table holds."""
+    counts = {}
     with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for statement in statements:
-            cursor.execute(statement)
+        for table in tables:
+            cursor.execute(f"SELECT count(*) FROM {table}")
+            counts[table] = cursor.fetchone()[0]
+    return counts
+
+
+def _meter_id() -> int:
+    return Meter.objects.get(code="api_calls").pk

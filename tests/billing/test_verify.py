@@ -8,11 +8,11 @@ from billing.models import Invoice
 from billing.queries import verify
 from billing.queries.verify import Difference
 from core.months import BillingMonth
-from tests.billing import books
-from tests.billing.books import SEPTEMBER, Books
+from tests.billing import sound
+from tests.billing.sound import SEPTEMBER, Books
 from usage.models import DailyUsage, UsageRevision
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.unsound_books]
 
 LINES, INVOICES, MONTHS = "billing_invoiceline", "billing_invoice", "billing_billedmonth"
 UNGUARDED = [f"ALTER TABLE {table} DISABLE TRIGGER USER" for table in (LINES, INVOICES, MONTHS)]
@@ -20,7 +20,7 @@ UNGUARDED = [f"ALTER TABLE {table} DISABLE TRIGGER USER" for table in (LINES, IN
 
 @pytest.fixture
 def kept() -> Books:
-    return books.books()
+    return sound.books()
 
 
 def differences(month: BillingMonth | None = None) -> list[Difference]:
@@ -44,7 +44,7 @@ def test_verified_finds_an_adjusted_month_as_it_was_issued(kept: Books) -> None:
     for organisation in (kept.aoba, kept.hato):
         DailyUsage.objects.filter(organisation=organisation, meter=kept.calls).update(quantity=170)
         UsageRevision.objects.create(organisation=organisation, month=date(2026, 9, 1), revision=1)
-    books.bill(kept.aoba, kept.hato, until=BillingMonth(2026, 10))
+    sound.bill(kept.aoba, kept.hato, until=BillingMonth(2026, 10))
 
     assert Invoice.objects.filter(month=date(2026, 10, 1), net=5_005).count() == 2
     assert differences() == []
@@ -89,7 +89,7 @@ def test_verified_finds_an_adjusted_month_as_it_was_issued(kept: Books) -> None:
     ],
 )
 def test_verified_names_what_differs(kept: Books, statement: str, found: set[str]) -> None:
-    books.run(
+    sound.run(
         [
             *UNGUARDED,
             "ALTER TABLE billing_taxsummary DISABLE TRIGGER USER",
@@ -102,7 +102,7 @@ def test_verified_names_what_differs(kept: Books, statement: str, found: set[str
 
 
 def test_verified_lets_a_name_be_corrected(kept: Books) -> None:
-    books.run(
+    sound.run(
         ["UPDATE plans_plan SET name_en = 'Beginner'", "UPDATE plans_meter SET name_en = 'X'"]
     )
 
@@ -122,7 +122,7 @@ def test_verify_invoices_counts_what_it_verified(kept: Books) -> None:
 
 
 def test_verify_invoices_ends_with_one_and_names_the_line(kept: Books) -> None:
-    books.run([*UNGUARDED, f"UPDATE {LINES} SET net = 56 WHERE net = 55"])
+    sound.run([*UNGUARDED, f"UPDATE {LINES} SET net = 56 WHERE net = 55"])
     out, errors = io.StringIO(), io.StringIO()
 
     with pytest.raises(SystemExit) as ended:
