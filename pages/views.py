@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
@@ -15,7 +16,7 @@ from accounts.access import PortalRequest, SignedInRequest
 from accounts.enums import Role
 from accounts.models import Membership
 from billing.queries import month_view as months
-from core import clock, spreadsheet
+from core import clock, tables
 from core.months import BillingMonth, NotAMonth
 from pages import forms, sheets, showcase
 from pages import usage as presented
@@ -62,7 +63,7 @@ def usage(request: PortalRequest) -> HttpResponse:
 
 
 @require_safe
-def usage_csv(request: PortalRequest) -> HttpResponse:
+def usage_csv(request: PortalRequest) -> HttpResponseBase:
     """Hand over a month's days, or with `part=amounts` its lines, as CSV. Rule: S1-01."""
     now = clock.now()
     vendor = plans.vendor_for_pages()
@@ -78,9 +79,9 @@ def usage_csv(request: PortalRequest) -> HttpResponse:
             "label": _("Usage of this month"),
         }
         return render(request, "400.html", context, status=400)
-    if request.GET.get("part") == "amounts":
-        return _download(sheets.amounts(view), f"usage-{month}-amounts.csv")
-    return _download(sheets.days(view), f"usage-{month}-days.csv")
+    part = "amounts" if request.GET.get("part") == "amounts" else "days"
+    sheet = sheets.amounts(view) if part == "amounts" else sheets.days(view)
+    return tables.csv_response(f"usage-{month}-{part}.csv", sheet.header, sheet.rows)
 
 
 @require_safe
@@ -121,9 +122,3 @@ def _refusal(selectable: Sequence[BillingMonth]) -> str:
         "first": presented.month_name(selectable[0]),
         "last": presented.month_name(selectable[-1]),
     }
-
-
-def _download(rows: Sequence[Sequence[spreadsheet.Cell]], name: str) -> HttpResponse:
-    response = HttpResponse(spreadsheet.written(rows), content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
