@@ -1,3 +1,4 @@
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 
@@ -73,8 +74,8 @@ def test_apply_stores_vendor_meters_plans_and_prices() -> None:
     assert (terms.net, terms.accounts_per_step) == (5_000, 100)
     stored = MeterPrice.objects.order_by("currency")
     assert [(price.currency, price.included, price.tiers) for price in stored] == [
-        ("JPY", 100_000, [["10000", "0.01"], [None, "0.004"]]),
-        ("USD", 100_000, [["10000", "0.01"], [None, "0.004"]]),
+        ("JPY", Decimal(100_000), [["10000", "0.01"], [None, "0.004"]]),
+        ("USD", Decimal(100_000), [["10000", "0.01"], [None, "0.004"]]),
     ]
 
 
