@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from billing.rules.facts import written
 from core import canonical
-from core.canonical import Json
+from core.canonical import Composed, Json, Written
 
 
 def line_content(
@@ -17,32 +17,29 @@ def line_content(
     quantity: Decimal,
     net: int,
     tax_code: str,
-    explanation: Mapping[str, Json],
-) -> list[Json]:
+    explanation: Mapping[str, Json] | Written,
+) -> list[Composed]:
     """Return what is sealed of a line. `names`: ja, en; `ids`: plan version, meter; month YYYY-MM-DD."""
-    return [kind, month, *names, *ids, written(quantity), net, tax_code, dict(explanation)]
+    return [kind, month, *names, *ids, written(quantity), net, tax_code, explanation]
 
 
-def tax_content(code: str, rate: Decimal, net: int, tax: int) -> list[Json]:
+def tax_content(code: str, rate: Decimal, net: int, tax: int) -> list[Composed]:
     """Return what is sealed of a tax summary."""
     return [code, written(rate), net, tax]
 
 
 def content_digest(
-    header: Mapping[str, Json], lines: Sequence[Sequence[Json]], taxes: Sequence[Sequence[Json]]
+    header: Mapping[str, Composed],
+    lines: Sequence[list[Composed] | Written],
+    taxes: Sequence[list[Composed] | Written],
 ) -> bytes:
     """Return the digest of an invoice's content but for its number.
 
     `header`: the invoice's columns by name, without id, number, line_count and digest; dates and
     instants in ISO 8601, instants in UTC. Lines by position, taxes by code.
     """
-    return canonical.digest(
-        {
-            **header,
-            "lines": [list(line) for line in lines],
-            "taxes": [list(tax) for tax in taxes],
-        }
-    )
+    body: dict[str, Composed] = {**header, "lines": [*lines], "taxes": [*taxes]}
+    return canonical.digest(body)
 
 
 def sealed(content: bytes, number: int) -> bytes:

@@ -2,23 +2,24 @@
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db import connection
 
 from accounts.enums import PaymentTerms
-from billing.enums import InvoiceKind, MonthOutcome
+from billing.enums import InvoiceKind, LineKind
 from billing.queries.due import Customer
 from billing.rules import seal
 from billing.rules.due import due_on
-from billing.rules.facts import Bill, Facts, Line, facts_json
+from billing.rules.facts import Bill, Facts, Line, facts_json, written
 from core import audit, canonical
-from core.canonical import Json
+from core.canonical import Composed, Json, Written
 from core.months import BillingMonth
 from plans.models import VendorVersion
 
@@ -80,9 +81,13 @@ def store(
     ids = _new_ids(sum(not billed.bill.is_nothing for billed in page))
     rows = _Rows(issue)
     unused = iter(ids)
-    for billed in page:
-        rows.add(billed, None if billed.bill.is_nothing else next(unused))
-    _copy(LINES, rows.lines)
+    with _copying(LINES) as lines:
+        # The database reads lines while the next ones are made.
+        for start in range(0, len(page), _AT_ONCE):
+            for billed in page[start : start + _AT_ONCE]:
+                rows.add(billed, None if billed.bill.is_nothing else next(unused))
+            lines.write("".join(rows.lines))
+            rows.lines.clear()
     _copy(TAXES, rows.taxes)
     _copy(MONTHS, rows.months)
     _copy(AUDIT, rows.audit)
@@ -104,9 +109,21 @@ class _Rows:
         self.audit: list[str] = []
         self.invoices: list[_Sealed] = []
         self._issue = issue
+        self._issued_on = issue.now.astimezone(issue.zone).date()
+        self._written_lines: dict[int, tuple[Line, _WrittenLine]] = {}
+        self._due: dict[str, str] = {}
+        self._written_month = str(issue.month)
+        # What every header of the page says; the rest is added to a copy.
+        self._header: dict[str, Composed] = {
+            "kind": InvoiceKind.MONTHLY.value,
+            "month": issue.month.first_day.isoformat(),
+            "issued_on": self._issued_on.isoformat(),
+            "issued_at": issue.now.astimezone(UTC).isoformat(),
+            "tax_rounding": issue.vendor.tax_rounding,
+            "vendor_id": issue.vendor.pk,
+        }
         self._month = issue.month.first_day.isoformat()
         self._at = issue.now.astimezone(UTC).isoformat()
-        self._issued_on = issue.now.astimezone(issue.zone).date()
 
     def add(self, billed: Billed, invoice_id: int | None) -> None:
         if invoice_id is not None:
@@ -116,44 +133,54 @@ class _Rows:
 
     def _add_invoice(self, billed: Billed, invoice_id: int) -> None:
         customer, _, bill = billed
-        lines = []
+        contents: list[list[Composed] | Written] = []
         for position, line in enumerate(bill.lines, 1):
-            content, row = _line(line)
-            lines.append(content)
+            content, row = self._line(line)
+            contents.append(content)
             self.lines.append(f"{invoice_id}\t{position}\t{customer.id}\t{row}")
-        taxes = []
-        for tax in sorted(bill.taxes, key=attrgetter("code")):
+        taxes: list[list[Composed] | Written] = []
+        for tax in bill.taxes if len(bill.taxes) == 1 else sorted(bill.taxes, key=_code):
             code = tax.code.value
             taxes.append(seal.tax_content(code, tax.rate, tax.net, tax.tax))
             self.taxes.append(
                 f"{invoice_id}\t{code}\t{customer.id}\t{tax.rate}\t{tax.net}\t{tax.tax}\n"
             )
-        self._seal(billed, invoice_id, lines, taxes)
+        self._seal(billed, invoice_id, contents, taxes)
+
+    def _line(self, line: Line) -> "_WrittenLine":
+        """Return a line as written; the kernel hands out the same line for the same fee."""
+        if line.kind is not LineKind.FEE:
+            return _write_line(line)
+        known = self._written_lines.get(id(line))
+        if known is None:
+            known = self._written_lines[id(line)] = (line, _write_line(line))
+        return known[1]
 
     def _seal(
-        self, billed: Billed, invoice_id: int, lines: list[list[Json]], taxes: list[list[Json]]
+        self,
+        billed: Billed,
+        invoice_id: int,
+        lines: list[list[Composed] | Written],
+        taxes: list[list[Composed] | Written],
     ) -> None:
         customer, facts, bill = billed
         public_id = str(uuid.uuid4())
-        issued_on = self._issued_on.isoformat()
-        due = due_on(PaymentTerms(customer.payment_terms), self._issued_on).isoformat()
-        recipient: dict[str, Json] = {
-            "reference": customer.reference,
-            "billing_name": customer.billing_name,
-            "billing_postal_code": customer.billing_postal_code,
-            "billing_address": customer.billing_address,
-            "country": customer.country,
-            "payment_terms": customer.payment_terms,
-        }
+        due = self._due_on(customer.payment_terms)
+        recipient = canonical.dumps(
+            {
+                "reference": customer.reference,
+                "billing_name": customer.billing_name,
+                "billing_postal_code": customer.billing_postal_code,
+                "billing_address": customer.billing_address,
+                "country": customer.country,
+                "payment_terms": customer.payment_terms,
+            }
+        )
         rounding = facts.tax_rounding.value
-        vendor_id = self._issue.vendor.pk
-        header: dict[str, Json] = {
+        header: dict[str, Composed] = {
+            **self._header,
             "public_id": public_id,
             "organisation_id": customer.id,
-            "kind": InvoiceKind.MONTHLY.value,
-            "month": self._month,
-            "issued_on": issued_on,
-            "issued_at": self._at,
             "due_on": due,
             "language": customer.language,
             "currency": bill.currency,
@@ -161,40 +188,51 @@ class _Rows:
             "tax": bill.tax,
             "gross": bill.gross,
             "tax_rounding": rounding,
-            "vendor_id": vendor_id,
-            "recipient": recipient,
+            "recipient": Written(recipient),
         }
         self.invoices.append(
             _Sealed(
                 f"{invoice_id}\t",
-                f"\t{public_id}\t{customer.id}\tmonthly\t{self._month}\t{issued_on}\t{self._at}"
-                f"\t{due}\t{customer.language}\t{bill.currency}\t{bill.net}\t{bill.tax}"
-                f"\t{bill.gross}\t{rounding}\t{len(lines)}\t{vendor_id}\t{_json(recipient)}\t",
+                f"\t{public_id}\t{customer.id}\tmonthly\t{self._month}\t{self._issued_on}"
+                f"\t{self._at}\t{due}\t{customer.language}\t{bill.currency}\t{bill.net}"
+                f"\t{bill.tax}\t{bill.gross}\t{rounding}\t{len(lines)}"
+                f"\t{self._issue.vendor.pk}\t{_json(recipient)}\t",
                 seal.content_digest(header, lines, taxes),
             )
         )
 
+    def _due_on(self, payment_terms: str) -> str:
+        due = self._due.get(payment_terms)
+        if due is None:
+            due = due_on(PaymentTerms(payment_terms), self._issued_on).isoformat()
+            self._due[payment_terms] = due
+        return due
+
     def _add_month(self, billed: Billed, invoice_id: int | None) -> None:
         customer, facts, bill = billed
         body = canonical.dumps(facts_json(facts))
-        outcome = MonthOutcome.NOTHING if invoice_id is None else MonthOutcome.INVOICED
-        credit: dict[str, Json] = {code.value: net for code, net in bill.credit_carried.items()}
+        invoice = _NULL if invoice_id is None else invoice_id
+        outcome = "nothing" if invoice_id is None else "invoiced"
+        credit = (
+            _json(canonical.dumps({code.value: net for code, net in bill.credit_carried.items()}))
+            if bill.credit_carried
+            else "{}"
+        )
         self.months.append(
-            f"{customer.id}\t{self._month}\t{outcome.value}"
-            f"\t{_null if invoice_id is None else invoice_id}\t{_text(body.decode())}"
-            f"\t{_bytes(hashlib.sha256(body).digest())}\t{_json(credit)}\t{self._at}\n"
+            f"{customer.id}\t{self._month}\t{outcome}\t{invoice}\t{_json(body)}"
+            f"\t\\\\x{hashlib.sha256(body).hexdigest()}\t{credit}\t{self._at}\n"
         )
 
     def _add_audit(self, billed: Billed, invoice_id: int | None) -> None:
         customer, _, bill = billed
         details: dict[str, Json]
         if invoice_id is None:
-            action, subject = "month.nothing_to_bill", f"month:{self._issue.month}"
+            action, subject = "month.nothing_to_bill", f"month:{self._written_month}"
             details = {}
         else:
             action, subject = "invoice.issued", f"invoice:{invoice_id}"
             details = {
-                "month": str(self._issue.month),
+                "month": self._written_month,
                 "currency": bill.currency,
                 "gross": bill.gross,
             }
@@ -211,16 +249,24 @@ class _Rows:
             details=details,
         )
         self.audit.append(
-            f"{customer.id}\t{seq}\t{self._at}\t{ACTOR}\t{action}\t{subject}\t{_json(details)}"
-            f"\t{_bytes(prev)}\t{_bytes(digest)}\n"
+            f"{customer.id}\t{seq}\t{self._at}\t{ACTOR}\t{action}\t{subject}"
+            f"\t{_json(canonical.dumps(details))}"
+            f"\t\\\\x{prev.hex()}\t\\\\x{digest.hex()}\n"
         )
 
 
-def _line(line: Line) -> tuple[list[Json], str]:
-    """Return what is sealed of a line, and its row from its kind on."""
+class _WrittenLine(NamedTuple):
+    """What is sealed of a line, and its row from its kind on."""
+
+    content: Written
+    row: str
+
+
+def _write_line(line: Line) -> _WrittenLine:
     month = line.month.first_day.isoformat()
     kind, code = line.kind.value, line.tax_code.value
     meter_id = line.meter.id if line.meter else None
+    explanation = canonical.dumps(line.explanation)
     content = seal.line_content(
         kind,
         month,
@@ -229,22 +275,21 @@ def _line(line: Line) -> tuple[list[Json], str]:
         line.quantity,
         line.net,
         code,
-        line.explanation,
+        Written(explanation),
     )
-    version = _null if line.plan_version_id is None else line.plan_version_id
-    meter = _null if meter_id is None else meter_id
-    return content, (
+    version = _NULL if line.plan_version_id is None else line.plan_version_id
+    meter = _NULL if meter_id is None else meter_id
+    return _WrittenLine(
+        Written(canonical.dumps(content)),
         f"{kind}\t{month}\t{_text(line.name_ja)}\t{_text(line.name_en)}\t{version}\t{meter}"
-        f"\t{line.quantity:f}\t{line.net}\t{code}\t{_json(line.explanation)}\n"
+        f"\t{line.quantity:f}\t{line.net}\t{code}\t{_json(explanation)}\n",
     )
 
 
 def _new_ids(count: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence('billing_invoice', 'id'))"
-            " FROM generate_series(1, %s)",
-            [count],
+            "SELECT nextval('billing_invoice_id_seq') FROM generate_series(1, %s)", [count]
         )
         return [invoice_id for (invoice_id,) in cursor.fetchall()]
 
@@ -293,31 +338,38 @@ def _note_revisions(page: Sequence[Billed]) -> None:
 
 
 def _plain(used: Mapping[str, Decimal]) -> str:
-    return canonical.dumps({code: f"{quantity:f}" for code, quantity in used.items()}).decode()
+    return canonical.dumps({code: written(quantity) for code, quantity in used.items()}).decode()
 
 
-def _copy(target: str, rows: Sequence[str]) -> None:
-    if not rows:
-        return
+@contextmanager
+def _copying(target: str) -> Iterator[Any]:
     with (
         connection.wrap_database_errors,
         connection.cursor() as cursor,
         cursor.copy(f"COPY {target} FROM STDIN") as copy,
     ):
-        copy.write("".join(rows))
+        yield copy
 
 
-_null = "\\N"
+def _copy(target: str, rows: Sequence[str]) -> None:
+    if rows:
+        with _copying(target) as copy:
+            copy.write("".join(rows))
+
+
+_AT_ONCE = 100
+_NULL = "\\N"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_code = attrgetter("code")
 
 
 def _text(value: str) -> str:
     return value.translate(_ESCAPES)
 
 
-def _json(value: Mapping[str, Json]) -> str:
+def _json(written_json: bytes) -> str:
     # JSON holds no control characters, only the backslashes that stand for them.
-    return canonical.dumps(dict(value)).decode().replace("\\", "\\\\")
+    return written_json.replace(b"\\", b"\\\\").decode()
 
 
 def _bytes(value: bytes) -> str:
