@@ -2,10 +2,12 @@ import uuid
 from collections.abc import Iterable, Iterator
 
 import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.cache import caches
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 
+from billing.queries import audit
 from plans import queries as plans
 
 
@@ -28,6 +30,16 @@ def _tables_can_be_emptied() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _passwords_cost_little() -> Iterator[None]:
+    """Hash passwords as in production, with the least work: tests sign in by the hundred."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Argon2PasswordHasher, "time_cost", 1)
+        patch.setattr(Argon2PasswordHasher, "memory_cost", 8)
+        patch.setattr(Argon2PasswordHasher, "parallelism", 1)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _fresh_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test keys of its own in the shared cache, also in threads that it starts."""
@@ -35,3 +47,28 @@ def _fresh_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(caches.settings["default"], "KEY_PREFIX", prefix)
     monkeypatch.setattr(caches["default"], "key_prefix", prefix)
     plans.forget()
+
+
+_MONEY_ROOMS = {"billing", "usage", "flows"}
+
+
+@pytest.fixture(autouse=True)
+def books_are_sound(request: pytest.FixtureRequest, _django_db_marker: None) -> Iterator[None]:
+    """Audit the books after each test that touches money, unless it broke them on purpose.
+
+    A test that makes daily usage without events is not asked for them.
+    """
+    yield
+    node = request.node
+    if (
+        node.get_closest_marker("django_db") is None
+        or node.get_closest_marker("unsound_books") is not None
+        or node.path.parent.name not in _MONEY_ROOMS
+        or connection.needs_rollback
+    ):
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM usage_event)")
+        measured = cursor.fetchone() == (True,)
+    checks = [check for check in audit.CHECKS if measured or check not in audit.OF_EVENTS]
+    assert [str(breach) for breach in audit.breaches(checks=checks)] == []

@@ -11,6 +11,8 @@ from billing.enums import MonthOutcome, TaxCode
 from billing.models import BilledMonth
 from billing.queries import facts as queries
 from billing.rules.facts import Facts
+from core import canonical
+from core.canonical import Json
 from core.months import BillingMonth
 from plans import queries as plans
 from plans.enums import Aggregation, Category
@@ -167,18 +169,22 @@ def test_load_adds_the_days_of_a_month_up_as_the_meter_aggregates(
 
 
 def test_load_brings_the_credit_of_the_month_before() -> None:
+    """Rule: B-08."""
     make.vendor()
-    organisation = make.organisation()
-    for month, credit in ((9, {"JP10": 40, "JP8R": 7}), (8, {"JP10": 1})):
+    organisation = make.organisation(customer_since=date(2026, 8, 1))
+    brought: dict[str, Json] = {}
+    for month, credit in ((8, {"JP10": 1}), (9, {"JP10": 40, "JP8R": 7})):
+        known: dict[str, Json] = {"credit": brought}
         BilledMonth.objects.create(
             organisation=organisation,
             month=date(2026, month, 1),
             outcome=MonthOutcome.NOTHING,
-            facts={},
-            facts_digest=bytes(32),
+            facts=known,
+            facts_digest=canonical.digest(known),
             credit=credit,
             billed_at=datetime(2026, 10, 1, tzinfo=UTC),
         )
+        brought = dict(credit)
 
     (facts,) = load(organisation)
 
