@@ -1,7 +1,7 @@
 """Issued invoices, as pages, documents and exports read them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import reduce
@@ -29,7 +29,7 @@ from plans.models import Selection
 from usage.models import DailyUsage
 
 PAGE = 50
-_CHUNK = 500
+EXPORTED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """All that one issued invoice says. `invoice` comes with its vendor and organisation."""
+    """All that one issued invoice says. `invoice` comes with its vendor.
+
+    `document_sha256`: of its archived PDF; read for exports alone.
+    """
 
     invoice: Invoice
     number: str
     recipient: Recipient
     lines: tuple[Line, ...]
     taxes: tuple[TaxSummary, ...]
+    document_sha256: bytes | None = None
 
     @property
     def month(self) -> BillingMonth:
@@ -181,12 +185,19 @@ def sheets_of_month(month: BillingMonth) -> Iterator[Sheet]:
     while True:
         page = list(
             Invoice.objects.filter(month=month.first_day, number__gt=last)
-            .select_related("vendor", "organisation")
-            .order_by("number")[:_CHUNK]
+            .select_related("vendor")
+            .order_by("number")[:EXPORTED_AT_ONCE]
         )
         if not page:
             return
-        yield from _sheets(page)
+        hashes = dict(
+            InvoiceDocument.objects.filter(pk__in=[one.pk for one in page]).values_list(
+                "pk", "sha256"
+            )
+        )
+        for one in _sheets(page):
+            sha256 = hashes.get(one.invoice.pk)
+            yield replace(one, document_sha256=bytes(sha256)) if sha256 else one
         last = page[-1].number
 
 
