@@ -2,7 +2,7 @@
 
     floor = Variant("raw COPY", run=copy, prepare=empty_floor)
     product = Variant("ingest", run=ingest, prepare=empty_product)
-    taken = rounds.interleaved([floor, product], rounds=5, rows=200_000, backends=[pid])
+    taken = rounds.interleaved([floor, product], rounds=5, rows=200_000, backends=pids)
     rounds.report([at_least("G1", rounds.speed(taken, product, floor), 0.6)])
 
 A machine that is shared and noisy leaves only ratios within one run worth anything, so a ratio is
@@ -96,18 +96,20 @@ def interleaved(
     *,
     rounds: int,
     rows: int,
-    backends: Iterable[int] = (),
+    backends: Callable[[], Iterable[int]] = tuple,
     unit: str = "rows",
 ) -> dict[str, list[Taken]]:
-    """Run every variant once a round, in turn, and print the medians; the first is the floor."""
-    pids = list(backends)
+    """Run every variant once a round, in turn, and print the medians; the first is the floor.
+
+    `backends` is asked before each run: a variant may come with a connection of its own.
+    """
     taken: dict[str, list[Taken]] = {variant.name: [] for variant in variants}
     for number in range(rounds):
         # The order turns, so that no variant always inherits the other's dirty pages.
         turn = number % len(variants)
         for variant in [*variants[turn:], *variants[:turn]]:
             variant.prepare(number)
-            taken[variant.name].append(measure(partial(variant.run, number), pids))
+            taken[variant.name].append(measure(partial(variant.run, number), backends()))
             variant.check(number)
     print_table(taken, rows=rows, unit=unit, floor=variants[0].name)
     return taken

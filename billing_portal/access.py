@@ -1,10 +1,11 @@
 """Role × page: every page of the portal has its row here; one without opens to nobody."""
 
-from accounts.access import ANYONE, MANAGER, ROOT, SIGNED_IN, STAFF, Access
+from accounts.access import ANYONE, API_KEY, MANAGER, ROOT, SIGNED_IN, STAFF, Access
 
 ACCESS: dict[str, Access] = {
     "healthz": ANYONE,
     "set_language": ANYONE,
+    "api_usage_events": API_KEY,
     "admin:*": STAFF,
     "home": SIGNED_IN,
     "components": STAFF,

@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("pages.urls")),
     path("o/<uuid:organisation>/", include("billing.urls")),
     path("healthz", healthz, name="healthz"),
+    path("api/v1/", include("usage.urls")),
     path("language/", set_language, name="set_language"),
     path("account/", include("allauth.account.urls")),
     # The access matrix lets staff in; who is not signed in goes to the portal's own sign-in page.

@@ -4,7 +4,13 @@ from dataclasses import dataclass
 
 # Every sentence may name the value that was given; it is filled in, quoted and cut, by `refused`.
 _SENTENCES = {
-    "row_wrong": "This is not an event: {given}.",
+    "row_not_json": "{given}",
+    "row_wrong": "This is not an event: an event is an object.",
+    "row_cut": "This line has too few or too many fields.",
+    "key_unknown": "An event has no field {given}.",
+    "key_twice": "The field {given} comes twice.",
+    "type_wrong": "The field {given} is of the wrong type: it is text, a quantity may be a number.",
+    "text_wrong": "The field {given} holds characters that are no text.",
     "organisation_missing": "The organisation is missing.",
     "organisation_unknown": "There is no organisation {given}.",
     "organisation_not_yours": "This key is not for organisation {given}.",
@@ -35,7 +41,7 @@ _SENTENCES = {
     "another_body_in_batch": "The event comes twice in this batch, with another {given}.",
 }
 CONFLICTS = frozenset({"corrected_before", "another_body", "another_body_in_batch"})
-_NOT_QUOTED = frozenset({"another_body", "another_body_in_batch"})
+_NOT_QUOTED = frozenset({"another_body", "another_body_in_batch", "row_not_json"})
 GIVEN_SHOWN = 80
 
 

@@ -2,26 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db.backends.utils import CursorWrapper
 
+from core.months import start_of_day
 from usage import rules
 from usage.rules import Refused
 from usage.services.batches import Batch
 
-TABLE = """
+_TABLES = """
+CREATE TEMP TABLE IF NOT EXISTS usage_raw (
+    number int, organisation text, event_id text, meter text, occurred_at text, quantity text,
+    corrects text
+) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS usage_staged (
     row int, organisation_id bigint, occurred_at timestamptz, day date, meter_id smallint,
     event_id text COLLATE "C", quantity numeric, corrects text COLLATE "C", aggregation text,
     fault text, given text
 ) ON COMMIT DELETE ROWS;
-TRUNCATE usage_staged
+TRUNCATE usage_raw, usage_staged
 """
 
-_EVENT_ID = r"^[!-~]([ -~]{0,62}[!-~])?$"
+# In Postgres a regular expression costs by its states: a repetition {0,62} takes 13 µs, this 0.4.
+_EVENT_ID = r"^[!-~]+( +[!-~]+)*$"
 _QUANTITY = r"^[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?$"
 _TIME = (
     r"^(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[T ]"
@@ -43,24 +49,22 @@ WITH staged AS (
                WHEN 'organisation' THEN r.organisation WHEN 'event' THEN r.event_id
                WHEN 'meter' THEN r.meter WHEN 'occurred' THEN r.occurred_at
                WHEN 'quantity' THEN r.quantity ELSE r.corrects END, %(shown)s) END
-    FROM {source}
+    FROM (SELECT {number} AS row, organisation, event_id, meter, occurred_at, quantity, corrects
+          FROM usage_raw) r
     LEFT JOIN plans_meter m ON m.code = r.meter
     LEFT JOIN accounts_organisation o ON {organisation}
     CROSS JOIN LATERAL (
         SELECT CASE
             WHEN o.id IS NOT NULL AND m.id IS NOT NULL
-             AND r.event_id COLLATE "C" ~ %(event_id)s
-             AND r.quantity COLLATE "C" ~ %(quantity)s AND length(r.quantity) <= 64
-             AND r.occurred_at COLLATE "C" ~ %(time_and_zone)s
-             AND (substr(r.occurred_at, 9, 2) < '29' OR {day_exists})
-             AND (r.corrects IS NULL OR r.corrects COLLATE "C" ~ %(event_id)s)
              {also}
+             AND {well_formed}
             THEN NULL
             WHEN o.id IS NULL AND r.organisation IS NULL THEN 'organisation_missing'
             WHEN o.id IS NULL THEN 'organisation_unknown'
             {not_yours}
             WHEN r.event_id IS NULL OR r.event_id = '' THEN 'event_id_missing'
-            WHEN r.event_id COLLATE "C" !~ %(event_id)s THEN 'event_id_wrong'
+            WHEN length(r.event_id) > 64 OR r.event_id COLLATE "C" !~ %(event_id)s
+            THEN 'event_id_wrong'
             WHEN r.meter IS NULL OR r.meter = '' THEN 'meter_missing'
             WHEN m.id IS NULL THEN 'meter_unknown'
             WHEN r.occurred_at IS NULL OR r.occurred_at = '' THEN 'occurred_at_missing'
@@ -75,7 +79,9 @@ WITH staged AS (
             ELSE 'corrects_wrong' END AS fault
         OFFSET 0) f
     CROSS JOIN LATERAL (
-        SELECT t.at, (t.at AT TIME ZONE %(zone)s)::date AS day, t.quantity
+        SELECT t.at, t.quantity,
+               CASE WHEN t.at >= %(today_from)s AND t.at < %(today_until)s THEN %(today)s::date
+                    ELSE (t.at AT TIME ZONE %(zone)s)::date END AS day
         FROM (SELECT CASE WHEN f.fault IS NULL THEN r.occurred_at::timestamptz END AS at,
                      CASE WHEN f.fault IS NULL THEN r.quantity::numeric END AS quantity
               OFFSET 0) t
@@ -105,6 +111,15 @@ SELECT count(*), count(fault), count(corrects) FILTER (WHERE fault IS NULL),
         WHERE to_regclass('usage_event_' || to_char(day, 'YYYYMMDD')) IS NULL)
 FROM staged
 """
+_WELL_FORMED = """length(r.event_id) <= 64 AND r.event_id COLLATE "C" ~ %(event_id)s
+    AND length(r.quantity) <= 64 AND r.quantity COLLATE "C" ~ %(quantity)s
+    AND r.occurred_at COLLATE "C" ~ %(time_and_zone)s
+    AND (substr(r.occurred_at, 9, 2) < '29' OR {day_exists})
+    AND (r.corrects IS NULL OR (length(r.corrects) <= 64
+                                AND r.corrects COLLATE "C" ~ %(event_id)s))"""
+# What is left to look at in a canonical batch. A day that does not exist stops the statement.
+_WELL_FORMED_IF_CANONICAL = """octet_length(r.event_id) BETWEEN 1 AND 64
+    AND r.event_id NOT LIKE '%% %%' AND octet_length(r.quantity) <= 64 AND r.corrects IS NULL"""
 # The regular expression let through days 01 to 31 of months 01 to 12.
 _DAY_EXISTS = """(substr(r.occurred_at, 9, 2)::int <= extract(day FROM
     make_date(substr(r.occurred_at, 1, 4)::int, substr(r.occurred_at, 6, 2)::int, 1)
@@ -136,15 +151,23 @@ def stage(
     *,
     window: Window,
     zone: ZoneInfo,
+    today: date,
     organisation_id: int | None,
 ) -> Staged:
-    """Lay a batch's events, typed and with their faults, into the temporary table usage_staged."""
-    cursor.execute(TABLE)
-    source, parameters = batch.source(cursor)
+    """Lay a batch's events, typed and with their faults, into the temporary table usage_staged.
+
+    Raises DataError for a canonical batch with a time that does not exist.
+    """
+    cursor.execute(_TABLES)
+    with cursor.copy(f"COPY usage_raw ({', '.join(batch.columns)}) FROM STDIN") as copy:
+        copy.write(batch.text)
     bound = organisation_id is not None
     statement = _STAGE.format(
-        source=source,
+        number="number" if "number" in batch.columns else "row_number() OVER ()",
         day_exists=_DAY_EXISTS,
+        well_formed=_WELL_FORMED_IF_CANONICAL
+        if batch.canonical
+        else _WELL_FORMED.format(day_exists=_DAY_EXISTS),
         organisation="o.id = %(organisation_id)s" if bound else "o.reference = r.organisation",
         also="AND (r.organisation IS NULL OR r.organisation = o.reference)" if bound else "",
         not_yours="WHEN r.organisation <> o.reference THEN 'organisation_not_yours'"
@@ -160,10 +183,12 @@ def stage(
             "time_and_zone": _TIME + _ZONE,
             "time_alone": _TIME + "$",
             "zone": zone.key,
+            "today": today,
+            "today_from": start_of_day(today, zone),
+            "today_until": start_of_day(today + timedelta(days=1), zone),
             "latest": window.latest,
             "oldest": window.oldest,
             "shown": rules.GIVEN_SHOWN + 1,
-            **parameters,
         },
     )
     rows, faults, corrections, has_last, days, missing = cursor.fetchone()
