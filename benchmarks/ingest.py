@@ -28,7 +28,7 @@ from accounts.models import Organisation  # noqa: E402
 from benchmarks import rounds  # noqa: E402
 from benchmarks.rounds import Goal, Variant, at_least  # noqa: E402
 from plans.models import Meter, VendorVersion  # noqa: E402
-from usage import forms  # noqa: E402
+from usage.forms import bodies  # noqa: E402
 from usage.services import ingest, partitions  # noqa: E402
 from usage.services.batches import Batch  # noqa: E402
 from usage.services.staging import Window  # noqa: E402
@@ -384,7 +384,7 @@ def _ingest(
     accepted: int | None = None,
 ) -> None:
     for part, organisation_id in zip(parts, organisation_ids, strict=True):
-        batch = forms.events(part, lines=False).batch if isinstance(part, bytes) else part
+        batch = bodies.events(part, lines=False).batch if isinstance(part, bytes) else part
         report = ingest.ingest(batch, now=NOW, window=WINDOW, organisation_id=organisation_id)
         assert not report.conflicts, report.conflicts[:3]
         assert not report.rejected, report.rejected[:3]

@@ -15,7 +15,7 @@ from accounts import queries as accounts
 from accounts.models import ApiKey
 from core import clock
 from plans import queries as plans
-from usage import forms
+from usage.forms import bodies
 from usage.rules import Refused
 from usage.services import batches, ingest
 from usage.services.staging import Window
@@ -54,12 +54,12 @@ def _events(request: HttpRequest, now: datetime) -> JsonResponse:
     lines = _is_lines(request)
     body = _body(request)
     try:
-        parsed = forms.events(body, lines=lines)
+        parsed = bodies.events(body, lines=lines)
         window = Window(latest=now + settings.USAGE_AHEAD, oldest=now - settings.USAGE_OLDEST)
         report = ingest.ingest(
             parsed.batch, now=now, window=window, organisation_id=key.organisation_id
         )
-    except (forms.NotJson, batches.TooManyEvents) as error:
+    except (bodies.NotJson, batches.TooManyEvents) as error:
         raise _Refusal(400, "body", str(error)) from error
     except plans.NoVendor as error:
         raise _Refusal(503, "not_ready", "The portal has no catalogue yet.") from error

@@ -11,6 +11,7 @@ _SENTENCES = {
     "key_twice": "The field {given} comes twice.",
     "type_wrong": "The field {given} is of the wrong type: it is text, a quantity may be a number.",
     "text_wrong": "The field {given} holds characters that are no text.",
+    "unit_unknown": "No meter of the catalogue takes in the consumed unit {given}.",
     "organisation_missing": "The organisation is missing.",
     "organisation_unknown": "There is no organisation {given}.",
     "organisation_not_yours": "This key is not for organisation {given}.",

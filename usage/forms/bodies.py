@@ -97,7 +97,7 @@ def _first_event(text: bytes) -> _Object | None:
     if not text.startswith(b"[{") or not text.endswith(b"}]") or end < 0:
         return None
     try:
-        first = _loads(text[1 : end + 1].decode())
+        first = loads(text[1 : end + 1].decode())
     except NotJson:
         return None
     keys = {key for key, _ in first}
@@ -119,7 +119,7 @@ def events_one_by_one(body: bytes, *, lines: bool) -> Parsed:
     rows: list[Row] = []
     refused: list[Refused] = []
     for number, event in _each_line(text) if lines else _each_element(text):
-        checked = _row(number, event)
+        checked = row_of(number, event)
         if isinstance(checked, Row):
             rows.append(checked)
         else:
@@ -133,13 +133,13 @@ def _each_line(text: str) -> Iterable[tuple[int, object]]:
         raise batches.TooManyEvents(_too_many(len(lines)))
     for number, line in lines:
         try:
-            yield number, _loads(line)
+            yield number, loads(line)
         except NotJson as error:
             yield number, error
 
 
 def _each_element(text: str) -> Iterable[tuple[int, object]]:
-    events = _loads(text)
+    events = loads(text)
     if not isinstance(events, list) or isinstance(events, _Object):
         raise NotJson("The body is not an array of events.")
     if len(events) > batches.MOST_EVENTS:
@@ -155,7 +155,8 @@ def _no_such_number(written: str) -> NoReturn:
     raise NotJson(f"{written} is not a JSON number.")
 
 
-def _loads(text: str) -> Any:
+def loads(text: str) -> Any:
+    """Return JSON with its numbers as they were written. Raises NotJson."""
     try:
         return json.loads(
             text,
@@ -172,7 +173,8 @@ def _loads(text: str) -> Any:
         raise NotJson("This is not an event: it is nested too deeply.") from error
 
 
-def _row(number: int, event: object) -> Row | Refused:
+def row_of(number: int, event: object) -> Row | Refused:
+    """Return the event that `loads` read, or why it is none."""
     if isinstance(event, NotJson):
         return rules.refused(number, "row_not_json", str(event))
     if not isinstance(event, _Object):

@@ -1,0 +1,69 @@
+"""Organisations that a file of usage brings along."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import transaction
+
+from accounts import services as accounts
+from accounts.enums import Language
+from accounts.models import Organisation
+from accounts.services import NewOrganisation
+from core.months import start_of_day
+from plans import queries as plans
+from plans.services import selections
+
+
+class NotOnSale(LookupError):
+    """The plan has no version that is sold on that day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How organisations are created. `licence`: a plan's code; `since`: their first day on it."""
+
+    licence: str
+    since: date
+    country: str
+    currency: str
+    language: Language
+
+
+def create_missing(
+    accounts_by_id: Mapping[str, str], terms: Terms, *, actor: str, now: datetime
+) -> int:
+    """Create the organisations, by reference and name, that are not there yet; return how many.
+
+    Each is created with its licence in one transaction. Raises NotOnSale, NoPrice or NoVendor.
+    """
+    known = set(
+        Organisation.objects.filter(reference__in=list(accounts_by_id)).values_list(
+            "reference", flat=True
+        )
+    )
+    version = plans.version_on_sale(terms.licence, terms.since)
+    if version is None:
+        raise NotOnSale(f"No version of plan {terms.licence} is on sale on {terms.since}.")
+    from_at = start_of_day(terms.since, plans.vendor_zone())
+    missing = sorted(set(accounts_by_id) - known)
+    for reference in missing:
+        new = NewOrganisation(
+            reference=reference,
+            name=accounts_by_id[reference],
+            country=terms.country,
+            currency=terms.currency,
+            language=terms.language,
+            customer_since=terms.since,
+        )
+        with transaction.atomic():
+            organisation = accounts.create_organisation(new, actor=actor, now=now)
+            selections.select_plan(
+                organisation_id=organisation.pk,
+                version_id=version.pk,
+                steps=1,
+                from_at=from_at,
+                actor=actor,
+                now=now,
+            )
+    return len(missing)
