@@ -76,7 +76,8 @@ WITH staged AS (
             THEN 'quantity_too_large'
             WHEN r.quantity COLLATE "C" !~ %(quantity)s OR length(r.quantity) > 64
             THEN 'quantity_wrong'
-            ELSE 'corrects_wrong' END AS fault
+            WHEN length(r.corrects) > 64 OR r.corrects COLLATE "C" !~ %(event_id)s
+            THEN 'corrects_wrong' END AS fault
         OFFSET 0) f
     CROSS JOIN LATERAL (
         SELECT t.at, t.quantity,
