@@ -117,7 +117,9 @@ class NotFacts(ValueError):
 
 def written(quantity: Decimal) -> str:
     """Return a quantity as documents keep it: every digit, no exponent, no idle zeros."""
-    text = f"{quantity:f}"
+    text = str(quantity)
+    if "E" in text:
+        text = f"{quantity:f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text

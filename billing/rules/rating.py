@@ -6,6 +6,7 @@ Each line is made together with its explanation, whose shapes docs/rules.md list
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Context, Decimal, Inexact, InvalidOperation, Overflow
+from typing import NamedTuple
 
 from billing.enums import LineKind, TaxCode
 from billing.rules.facts import Bill, Facts, Fee, LateMonth, Line, TaxLine, written
@@ -13,7 +14,7 @@ from billing.rules.tax import RATES, tax_code, tax_on
 from core.canonical import Json
 from core.months import BillingMonth
 from plans.enums import TaxCategory
-from plans.rules import Meter, MeterTerms, PlanTerms
+from plans.rules import Meter, MeterTerms, PlanTerms, Tier
 
 # Quantities have up to 40 digits and prices as many again; the interpreter's 28 would round in
 # silence. What even 200 cannot hold is an error, never a rounding.
@@ -35,15 +36,13 @@ _MONTHS = (
     "November",
     "December",
 )
-_REMEMBERED = 10_000
 
 
 class MixedCurrencies(ValueError):
     """The facts of one bill are priced in more than one currency. Rule: B-12."""
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
+class Priced(NamedTuple):
     """A month's usage of one meter, priced. `net` is `exact` rounded down; `tiers` explain it."""
 
     net: int
@@ -64,15 +63,14 @@ def rate(facts: Facts) -> Bill:
         lines += _adjustments(late, facts)
     sums: dict[TaxCode, int] = {}
     for line in lines:
-        sums[line.tax_code] = sums.get(line.tax_code, 0) + line.net
-    carried = (
-        _settle_credit(facts, lines, sums)
-        if facts.credit or min(sums.values(), default=0) < 0
-        else {}
-    )
+        code = line.tax_code
+        sums[code] = sums.get(code, 0) + line.net
+    carried: Mapping[TaxCode, int] = {}
+    if facts.credit or min(sums.values(), default=0) < 0:
+        carried = _settle_credit(facts, lines, sums)
     taxes = tuple(
         TaxLine(code, RATES[code], net, tax_on(net, code, facts.tax_rounding))
-        for code, net in (sorted(sums.items()) if len(sums) > 1 else sums.items())
+        for code, net in sorted(sums.items())
     )
     net = sum(tax.net for tax in taxes)
     tax = sum(tax.tax for tax in taxes)
@@ -89,74 +87,98 @@ def usage_price(used: Decimal, terms: MeterTerms) -> Priced:
     if over <= 0:
         return Priced(0, _ZERO, _ZERO, [])
     exact = _ZERO
-    above = _ZERO
     tiers: list[Json] = []
-    for tier in terms.tiers:
-        upto = over if tier.last_unit is None or tier.last_unit > over else tier.last_unit
-        units = EXACT.subtract(upto, above)
-        amount = EXACT.multiply(units, tier.unit_price)
+    for step in _steps(terms):
+        if step.last_unit is not None and step.last_unit <= over:
+            exact = EXACT.add(exact, step.whole)
+            tiers.append(step.told_whole)
+            if step.last_unit == over:
+                break
+            continue
+        units = EXACT.subtract(over, step.above)
+        amount = EXACT.multiply(units, step.unit_price)
         exact = EXACT.add(exact, amount)
-        tiers.append(
-            {
-                "above": written(above),
-                "to": None if tier.last_unit is None else written(tier.last_unit),
-                "units": written(units),
-                "unit_price": written(tier.unit_price),
-                "amount": written(amount),
-            }
-        )
-        above = upto
-        if above == over:
-            break
+        tiers.append({**step.told, "units": written(units), "amount": written(amount)})
+        break
     return Priced(int(exact.to_integral_value(rounding=ROUND_DOWN)), over, exact, tiers)
 
 
+# What is the same for every organisation of a month end is made once. It is found by the identity
+# of its terms, since hashing them costs more than making a line: the catalogue hands out the same
+# object again and again. The object is kept with what was made from it, so that its id is not
+# given to another meanwhile. A month is compared, not hashed: a run has one.
+_REMEMBERED = 10_000
+_fee_lines: dict[tuple[int, int, str, str], tuple[PlanTerms, Line]] = {}
+_frames: dict[tuple[int, str, str], "_Frame"] = {}
+_tier_steps: dict[int, tuple[MeterTerms, list["_Step"]]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A tier with what it comes to when it is used up, and how an explanation tells it."""
+
+    above: Decimal
+    last_unit: Decimal | None
+    unit_price: Decimal
+    whole: Decimal
+    told: dict[str, Json]
+    told_whole: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What all usage lines of a licence in a month have in common."""
+
+    terms: PlanTerms | None
+    month: BillingMonth
+    code: TaxCode
+    version_id: int | None
+    meters: Mapping[str, MeterTerms]
+    head: Mapping[str, Json]
+
+
 def _own_lines(facts: Facts) -> list[Line]:
-    lines = [_fee_line(fee, facts) for fee in (facts.licence, facts.support) if fee is not None]
-    terms = facts.licence.terms if facts.licence else None
-    priced = _meters_of(terms)
-    category = terms.tax_category if terms else TaxCategory.STANDARD
-    code = tax_code(facts.vendor_country, facts.country, category, facts.month)
+    lines = []
+    if facts.licence is not None:
+        lines.append(_fee_line(facts.licence, facts))
+    if facts.support is not None:
+        lines.append(_fee_line(facts.support, facts))
+    frame = _frame(facts.licence.terms if facts.licence else None, facts.month, facts)
     for meter in facts.meters:
         used = facts.used.get(meter.code)
-        if used is not None or meter.code in priced:
-            used = used or _ZERO
-            net, explanation = _usage(terms, meter, used, facts.month)
-            lines.append(
-                Line(
-                    LineKind.USAGE,
-                    facts.month,
-                    meter.name_ja,
-                    meter.name_en,
-                    terms.version_id if terms else None,
-                    meter,
-                    used,
-                    net,
-                    code,
-                    explanation,
-                )
+        if used is None:
+            if meter.code not in frame.meters:
+                continue
+            used = _ZERO
+        net, explanation = _usage(frame, meter, used)
+        lines.append(
+            Line(
+                LineKind.USAGE,
+                facts.month,
+                meter.name_ja,
+                meter.name_en,
+                frame.version_id,
+                meter,
+                used,
+                net,
+                frame.code,
+                explanation,
             )
+        )
     return lines
-
-
-# Terms are remembered by identity, since hashing them costs more than the line does: the catalogue
-# hands out the same object again and again. The object is kept with what was made from it, so that
-# its id is not given to another meanwhile.
-_fee_lines: dict[tuple[int, int, BillingMonth, TaxCode], tuple[PlanTerms, Line]] = {}
-_meter_terms: dict[int, tuple[PlanTerms, Mapping[str, MeterTerms]]] = {}
 
 
 def _fee_line(fee: Fee, facts: Facts) -> Line:
     terms = fee.terms
-    if terms.currency != facts.currency:
-        raise MixedCurrencies(f"{terms.plan_code} in {terms.currency}, not {facts.currency}")
-    code = tax_code(facts.vendor_country, facts.country, terms.tax_category, facts.month)
-    key = (id(terms), fee.steps, facts.month, code)
+    key = (id(terms), fee.steps, facts.vendor_country, facts.country)
     kept = _fee_lines.get(key)
-    if kept is None or kept[0] is not terms:
+    if kept is None or kept[0] is not terms or kept[1].month != facts.month:
         if len(_fee_lines) >= _REMEMBERED:
             _fee_lines.clear()
+        code = tax_code(facts.vendor_country, facts.country, terms.tax_category, facts.month)
         kept = _fee_lines[key] = (terms, _new_fee_line(fee, facts.month, code))
+    if terms.currency != facts.currency:
+        raise MixedCurrencies(f"{terms.plan_code} in {terms.currency}, not {facts.currency}")
     return kept[1]
 
 
@@ -186,42 +208,89 @@ def _new_fee_line(fee: Fee, month: BillingMonth, code: TaxCode) -> Line:
     )
 
 
-def _meters_of(terms: PlanTerms | None) -> Mapping[str, MeterTerms]:
+def _frame(terms: PlanTerms | None, month: BillingMonth, facts: Facts) -> _Frame:
+    key = (id(terms), facts.vendor_country, facts.country)
+    kept = _frames.get(key)
+    if kept is None or kept.terms is not terms or kept.month != month:
+        if len(_frames) >= _REMEMBERED:
+            _frames.clear()
+        kept = _frames[key] = _new_frame(terms, month, facts)
+    return kept
+
+
+def _new_frame(terms: PlanTerms | None, month: BillingMonth, facts: Facts) -> _Frame:
+    category = terms.tax_category if terms else TaxCategory.STANDARD
+    return _Frame(
+        terms=terms,
+        month=month,
+        code=tax_code(facts.vendor_country, facts.country, category, month),
+        version_id=terms.version_id if terms else None,
+        meters={each.meter.code: each for each in terms.meters} if terms else {},
+        head={
+            "kind": "usage",
+            "plan": terms.plan_code if terms else None,
+            "version": terms.version_number if terms else None,
+            "first_day": month.first_day.isoformat(),
+            "last_day": month.last_day.isoformat(),
+        },
+    )
+
+
+def _usage(frame: _Frame, meter: Meter, used: Decimal) -> tuple[int, dict[str, Json]]:
+    """Return the net of a month's usage of a meter, and its explanation."""
+    terms = frame.meters.get(meter.code)
     if terms is None:
-        return {}
-    kept = _meter_terms.get(id(terms))
+        return 0, {
+            **frame.head,
+            "aggregation": meter.aggregation.value,
+            "used": written(used),
+            "included": None,
+            "over": None,
+            "tiers": [],
+            "exact": "0",
+            "charged": False,
+            "why": "no_price" if frame.terms else "no_licence",
+        }
+    priced = usage_price(used, terms)
+    return priced.net, {
+        **frame.head,
+        "aggregation": meter.aggregation.value,
+        "used": written(used),
+        "included": written(terms.included),
+        "over": written(priced.over),
+        "tiers": priced.tiers,
+        "exact": written(priced.exact),
+        "charged": True,
+    }
+
+
+def _steps(terms: MeterTerms) -> list[_Step]:
+    kept = _tier_steps.get(id(terms))
     if kept is None or kept[0] is not terms:
-        if len(_meter_terms) >= _REMEMBERED:
-            _meter_terms.clear()
-        kept = _meter_terms[id(terms)] = (terms, {each.meter.code: each for each in terms.meters})
+        if len(_tier_steps) >= _REMEMBERED:
+            _tier_steps.clear()
+        begins = [_ZERO, *(tier.last_unit or _ZERO for tier in terms.tiers)]
+        steps = [_step(tier, above) for tier, above in zip(terms.tiers, begins, strict=False)]
+        kept = _tier_steps[id(terms)] = (terms, steps)
     return kept[1]
 
 
-def _usage(
-    terms: PlanTerms | None, meter: Meter, used: Decimal, month: BillingMonth
-) -> tuple[int, dict[str, Json]]:
-    """Return the net of a month's usage of a meter, and its explanation."""
-    meter_terms = _meters_of(terms).get(meter.code)
-    explanation: dict[str, Json] = {
-        "kind": "usage",
-        "plan": terms.plan_code if terms else None,
-        "version": terms.version_number if terms else None,
-        "aggregation": meter.aggregation.value,
-        "used": written(used),
-        "first_day": month.first_day.isoformat(),
-        "last_day": month.last_day.isoformat(),
-        "charged": meter_terms is not None,
+def _step(tier: Tier, above: Decimal) -> _Step:
+    units = EXACT.subtract(tier.last_unit, above) if tier.last_unit is not None else _ZERO
+    whole = EXACT.multiply(units, tier.unit_price)
+    told: dict[str, Json] = {
+        "above": written(above),
+        "to": None if tier.last_unit is None else written(tier.last_unit),
+        "unit_price": written(tier.unit_price),
     }
-    if meter_terms is None:
-        explanation["why"] = "no_price" if terms else "no_licence"
-        explanation |= {"included": None, "over": None, "tiers": [], "exact": "0"}
-        return 0, explanation
-    priced = usage_price(used, meter_terms)
-    explanation["included"] = written(meter_terms.included)
-    explanation["over"] = written(priced.over)
-    explanation["tiers"] = priced.tiers
-    explanation["exact"] = written(priced.exact)
-    return priced.net, explanation
+    return _Step(
+        above=above,
+        last_unit=tier.last_unit,
+        unit_price=tier.unit_price,
+        whole=whole,
+        told=told,
+        told_whole={**told, "units": written(units), "amount": written(whole)},
+    )
 
 
 def _adjustments(late: LateMonth, facts: Facts) -> Iterator[Line]:
@@ -230,9 +299,10 @@ def _adjustments(late: LateMonth, facts: Facts) -> Iterator[Line]:
     if terms is not None and terms.currency != facts.currency:
         raise MixedCurrencies(f"{late.month} in {terms.currency}, not {facts.currency}")
     month = late.month
+    frame = _new_frame(terms, month, facts)
     for meter in facts.meters:
         used_now = late.used.get(meter.code, _ZERO)
-        net_now, now = _usage(terms, meter, used_now, month)
+        net_now, now = _usage(frame, meter, used_now)
         net_before = late.billed.get(meter.code, 0)
         if net_now == net_before:
             continue
