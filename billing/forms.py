@@ -20,10 +20,8 @@ class InvoiceSearch(forms.Form):
     issued_to = forms.DateField(
         label=_("Issued to"), required=False, widget=forms.DateInput(attrs={"type": "date"})
     )
-    gross_from = forms.DecimalField(
-        label=_("Total from (tax included)"), required=False, max_digits=18
-    )
-    gross_to = forms.DecimalField(label=_("Total to (tax included)"), required=False, max_digits=18)
+    gross_from = forms.DecimalField(label=_("Total from"), required=False, max_digits=18)
+    gross_to = forms.DecimalField(label=_("Total to"), required=False, max_digits=18)
     number = forms.CharField(label=_("Invoice number"), required=False, max_length=40)
 
     use_required_attribute = False
