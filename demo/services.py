@@ -1,0 +1,250 @@
+"""Fill an empty portal with a year and two months of customers, usage and invoices."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.db import transaction
+
+from accounts import services as accounts
+from accounts.models import Organisation, User
+from billing.services import runs
+from core import audit
+from core.months import BillingMonth, start_of_day
+from demo.rules import shape
+from demo.rules.customers import CUSTOMERS, LAST, LATE_EVENTS, Choice, Customer, LateEvent
+from plans import queries as plans_queries
+from plans import services as plans
+from usage.services import batches, partitions
+from usage.services.batches import MOST_EVENTS, Row
+from usage.services.ingest import ingest
+from usage.services.staging import Window
+
+CATALOGUE = Path(__file__).parent / "catalogue.toml"
+ACTOR = "system:demo"
+STAFF = "staff@shiosai-connect.example"
+FEWEST_MONTHS = 3
+
+Tell = Callable[[str], None]
+
+
+class NotEmpty(Exception):
+    """There are organisations already."""
+
+
+class WentWrong(Exception):
+    """The portal refused something of the demo data: a fault of theirs or of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    role: str
+    email: str
+    password: str
+    organisation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much to make. `large_events`: how many events report the large customer's calls."""
+
+    months: int = LAST + 1
+    large_events: int = 40_000
+    seed: int = 1
+
+
+@dataclass(slots=True)
+class _Story:
+    size: Size
+    zone: ZoneInfo
+    now: datetime
+    months: list[BillingMonth]
+    tell: Tell
+    sign_ins: list[SignIn] = field(default_factory=list)
+
+    def month(self, number: int) -> BillingMonth:
+        """Return the month in which a month of the story falls, however many there are."""
+        return self.months[number * (len(self.months) - 1) // LAST]
+
+    def at(self, choice: Choice) -> datetime:
+        month = self.month(choice.month)
+        day = date(month.year, month.month, choice.day)
+        return start_of_day(day, self.zone) + timedelta(hours=choice.hour)
+
+
+def make(size: Size, *, now: datetime, tell: Tell) -> tuple[list[SignIn], str]:
+    """Make the demo data, all or nothing; return who can sign in, and an API key for the product.
+
+    Every closed month is billed; documents are left to the worker. Raises NotEmpty, WentWrong,
+    ValueError below three months.
+    """
+    if size.months < FEWEST_MONTHS:
+        raise ValueError(f"at least {FEWEST_MONTHS} months are needed")
+    if Organisation.objects.exists():
+        raise NotEmpty
+    plans.apply_catalogue(CATALOGUE.read_text(encoding="utf-8"), actor=ACTOR, now=now)
+    zone = plans_queries.vendor_zone()
+    this_month = BillingMonth.containing(now, zone)
+    months = [this_month.plus(-back) for back in reversed(range(size.months))]
+    tell("making room for the events of each day")
+    partitions.create(day for month in months for day in month.days())
+    with transaction.atomic():
+        story = _Story(size, zone, now, months, tell)
+        for month in months:
+            _live(story, month)
+        _, key = accounts.create_api_key(label="Demo product", actor=ACTOR, now=now)
+        return [_staff(story), *story.sign_ins], key
+
+
+def _live(story: _Story, month: BillingMonth) -> None:
+    """Let a month go by: customers come and choose, usage comes in, the month before is corrected."""
+    for customer in CUSTOMERS:
+        _choose(story, customer, month)
+    present = [customer for customer in CUSTOMERS if _since(story, customer) <= month.last_day]
+    ends_at = min(month.ends_at(story.zone) - timedelta(seconds=1), story.now)
+    events = _ingest(story, _rows(story, present, month, ends_at), ends_at)
+    corrected_at = start_of_day(month.first_day, story.zone) + timedelta(days=8, hours=1)
+    if corrected_at <= story.now:
+        _ingest(story, _late_rows(story, month), corrected_at)
+    told = f"{month}: {len(present)} organisations, {events} events"
+    billed_at = month.ends_at(story.zone) + settings.BILLING_GRACE + timedelta(minutes=5)
+    if billed_at <= story.now:
+        ran = runs.run_month(month, now=billed_at, on_progress=lambda _done, _total: None)
+        if ran.outcome.parked:
+            raise WentWrong(f"{month}: {ran.outcome.parked} organisations could not be billed")
+        told += f", {ran.outcome.invoiced} invoices"
+    story.tell(told)
+
+
+def _since(story: _Story, customer: Customer) -> date:
+    return story.at(customer.choices[0]).astimezone(story.zone).date()
+
+
+def _choose(story: _Story, customer: Customer, month: BillingMonth) -> None:
+    """Create a customer whose first month it is; select the plans that it chooses in it."""
+    first = customer.choices[0]
+    for choice in sorted(customer.choices, key=story.at):
+        at = story.at(choice)
+        if story.month(choice.month) != month or at > story.now:
+            continue
+        if choice is first:
+            _create(story, customer, at)
+        version = plans_queries.version_on_sale(choice.plan, at.astimezone(story.zone).date())
+        if version is None:
+            raise WentWrong(f"{choice.plan} was not on sale on {at}")
+        plans.select_plan(
+            organisation_id=Organisation.objects.get(reference=customer.reference).pk,
+            version_id=version.pk,
+            steps=choice.steps,
+            from_at=at,
+            actor=ACTOR,
+            now=at,
+        )
+
+
+def _create(story: _Story, customer: Customer, at: datetime) -> None:
+    organisation = accounts.create_organisation(
+        accounts.NewOrganisation(
+            reference=customer.reference,
+            name=customer.name,
+            country=customer.country,
+            currency=customer.currency,
+            language=customer.language,
+            customer_since=at.astimezone(story.zone).date(),
+            billing_postal_code=customer.postal_code,
+            billing_address=customer.address,
+        ),
+        actor=ACTOR,
+        now=at,
+    )
+    for role, name, local in customer.people:
+        email = f"{local}@{customer.domain}"
+        secret = shape.password(story.size.seed, email)
+        accounts.register(
+            organisation_id=organisation.pk,
+            email=email,
+            name=name,
+            role=role,
+            password=secret,
+            actor=ACTOR,
+            now=at,
+        )
+        story.sign_ins.append(SignIn(role.value, email, secret, customer.name))
+
+
+def _staff(story: _Story) -> SignIn:
+    secret = shape.password(story.size.seed, STAFF)
+    user = User.objects.create_superuser(
+        STAFF, secret, name="Shiosai Staff", registered_at=story.now
+    )
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    audit.record(actor=ACTOR, action="staff.created", subject=str(user), at=story.now)
+    return SignIn("staff", STAFF, secret, "back office")
+
+
+def _rows(
+    story: _Story, customers: Iterable[Customer], month: BillingMonth, until: datetime
+) -> Iterator[Row]:
+    days_in_all = sum(len(month.days()) for month in story.months)
+    number = story.months.index(month) * LAST // (len(story.months) - 1)
+    for customer in customers:
+        calls = max(3, story.size.large_events // days_in_all) if customer.is_large else 3
+        since = _since(story, customer)
+        for day in month.days():
+            if day < since:
+                continue
+            for event in shape.day_of(
+                customer, day, month=number, seed=story.size.seed, calls=calls, zone=story.zone
+            ):
+                if event.occurred_at <= until:
+                    yield Row(
+                        0,
+                        event.reference,
+                        event.event_id,
+                        event.meter,
+                        event.occurred_at.isoformat(),
+                        str(event.quantity),
+                        None,
+                    )
+
+
+def _late_rows(story: _Story, month: BillingMonth) -> Iterator[Row]:
+    for number, late in enumerate(LATE_EVENTS, 1):
+        if story.month(late.month).next == month and _was_there(story, late):
+            about = story.month(late.month)
+            day = date(about.year, about.month, late.day)
+            noon = start_of_day(day, story.zone) + timedelta(hours=12)
+            yield Row(
+                0,
+                late.reference,
+                f"{late.reference}-late-{number}",
+                late.meter,
+                noon.astimezone(story.zone).isoformat(),
+                str(late.quantity),
+                None
+                if late.corrects is None
+                else shape.event_id(late.reference, day, late.meter, late.corrects),
+            )
+
+
+def _was_there(story: _Story, late: LateEvent) -> bool:
+    customer = next(customer for customer in CUSTOMERS if customer.reference == late.reference)
+    about = story.month(late.month)
+    return _since(story, customer) <= date(about.year, about.month, late.day)
+
+
+def _ingest(story: _Story, rows: Iterator[Row], at: datetime) -> int:
+    """Take events in as the product's would be taken in; return how many. Raises WentWrong."""
+    taken = 0
+    while some := list(islice(rows, MOST_EVENTS)):
+        numbered = [row._replace(number=number) for number, row in enumerate(some, 1)]
+        report = ingest(batches.of_rows(numbered), now=at, window=Window(latest=at))
+        if report.accepted < len(some):
+            raise WentWrong(f"usage was refused: {(report.rejected + report.conflicts)[:3]}")
+        taken += report.accepted
+    return taken
