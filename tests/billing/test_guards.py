@@ -24,8 +24,9 @@ def invoice() -> Invoice:
 def run(sql: str) -> None:
     """Execute a statement as raw SQL, with what is checked at the commit."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(sql)
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(sql)
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def drop_trigger(name: str, table: str) -> None:
@@ -185,6 +186,7 @@ def draw_up(organisation: Organisation, **given: Any) -> None:
             values,
         )
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def test_an_invoice_that_adds_up_is_taken() -> None:
