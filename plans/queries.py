@@ -83,29 +83,27 @@ def terms(version_ids: Iterable[int], currency: str) -> dict[int, rules.PlanTerm
     A version without a price in it is left out. Its meters come in the catalogue's order; one
     that it does not price is not among them (B-03). Rule: B-02, B-12.
     """
-    prices = (
-        PlanPrice.objects.filter(version_id__in=set(version_ids), currency=currency)
-        .select_related("version__plan")
-        .order_by("version_id")
-    )
-    found = {price.version_id: price for price in prices}
-    promised: dict[int, list[rules.MeterTerms]] = {version_id: [] for version_id in found}
-    for row in (
-        MeterPrice.objects.filter(version_id__in=found, currency=currency)
-        .select_related("meter")
-        .order_by("version_id", "meter__position", "meter_id")
-    ):
-        promised[row.version_id].append(_meter_terms(row))
-    return {
-        version_id: _plan_terms(price, tuple(promised[version_id]))
-        for version_id, price in found.items()
-    }
+    return {version_id: found for version_id, (found, _) in _terms(version_ids, currency).items()}
 
 
 def terms_for_pages(version_ids: Iterable[int], currency: str) -> dict[int, rules.PlanTerms]:
-    """Return what `terms` returns, at most five seconds old."""
-    wanted = frozenset(version_ids)
-    return _remembered(("terms", wanted, currency), lambda: terms(wanted, currency))
+    """Return what `terms` returns; names of plans and meters are at most five seconds old.
+
+    Only versions in use are remembered: their prices cannot change any more, so that also a bill
+    may be made from them. Rule: B-02.
+    """
+    wanted = set(version_ids)
+    now = time.monotonic()
+    remembered = {
+        version_id: kept for version_id in wanted if (kept := _recall((version_id, currency), now))
+    }
+    read = _terms(wanted - remembered.keys(), currency) if wanted - remembered.keys() else {}
+    for version_id, (found, in_use) in read.items():
+        if in_use:
+            _keep((version_id, currency), now, found)
+    return {
+        version_id: cast("rules.PlanTerms", kept) for version_id, kept in remembered.items()
+    } | {version_id: found for version_id, (found, _) in read.items()}
 
 
 def fee_selections(organisation_ids: Sequence[int], at: datetime) -> list[Selected]:
@@ -161,14 +159,45 @@ def forget() -> None:
 
 def _remembered(key: Hashable, read: Callable[[], T]) -> T:
     now = time.monotonic()
-    kept = _kept.get(key)
-    if kept is not None and now - kept[0] < STALE_AFTER:
-        return cast("T", kept[1])
+    kept = _recall(key, now)
+    if kept is None:
+        kept = read()
+        _keep(key, now, kept)
+    return cast("T", kept)
+
+
+def _recall(key: Hashable, now: float) -> object | None:
+    since, kept = _kept.get(key, (0.0, None))
+    return kept if now - since < STALE_AFTER else None
+
+
+def _keep(key: Hashable, now: float, value: object) -> None:
     if len(_kept) > 1000:
         _kept.clear()
-    value = read()
     _kept[key] = (now, value)
-    return value
+
+
+def _terms(version_ids: Iterable[int], currency: str) -> dict[int, tuple[rules.PlanTerms, bool]]:
+    """Return what versions promise, and whether a selection uses them."""
+    used = Selection.objects.filter(plan_version=OuterRef("version"))
+    prices = (
+        PlanPrice.objects.filter(version_id__in=set(version_ids), currency=currency)
+        .select_related("version__plan")
+        .annotate(in_use=Exists(used))
+        .order_by("version_id")
+    )
+    found = {price.version_id: price for price in prices}
+    promised: dict[int, list[rules.MeterTerms]] = {version_id: [] for version_id in found}
+    for row in (
+        MeterPrice.objects.filter(version_id__in=found, currency=currency)
+        .select_related("meter")
+        .order_by("version_id", "meter__position", "meter_id")
+    ):
+        promised[row.version_id].append(_meter_terms(row))
+    return {
+        version_id: (_plan_terms(price, tuple(promised[version_id])), price.in_use)
+        for version_id, price in found.items()
+    }
 
 
 def _meter(row: models.Meter) -> rules.Meter:

@@ -5,6 +5,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from plans import queries
 from plans.enums import Aggregation, Category, TaxCategory
+from plans.models import PlanPrice
 from plans.rules import Meter, MeterTerms, PlanTerms, Tier
 from tests import make
 
@@ -26,6 +27,7 @@ def test_pages_spend_no_statement_and_see_a_new_catalogue_when_told_or_soon(
 ) -> None:
     old = make.vendor(number=1)
     version = make.plan_version()
+    make.selection(make.organisation(), version, make.NOW)
     assert queries.vendor_for_pages() == old
     queries.meters_for_pages()
     queries.terms_for_pages([version.pk], "JPY")
@@ -43,6 +45,16 @@ def test_pages_spend_no_statement_and_see_a_new_catalogue_when_told_or_soon(
     assert queries.vendor_for_pages() == new
     queries.forget()
     assert queries.vendor_for_pages() == newest
+
+
+def test_pages_do_not_remember_what_may_still_change() -> None:
+    version = make.plan_version()
+    before = queries.terms_for_pages([version.pk], "JPY")[version.pk].net
+    PlanPrice.objects.filter(version=version, currency="JPY").update(net=6_000)
+
+    after = queries.terms_for_pages([version.pk], "JPY")[version.pk].net
+
+    assert (before, after) == (5_000, 6_000)
 
 
 def test_terms_hold_prices_and_meters_in_the_catalogues_order(
