@@ -14,7 +14,7 @@ CANONICAL_TIMES = frozenset(
 )
 _DIGITS_TO_0 = str.maketrans("123456789", "000000000")
 _QUANTITIES = re.compile(r"-?0+(?:\.0+)?(?:\n-?0+(?:\.0+)?)*")
-_UNPRINTABLE = re.compile(r"[^ -~\t\n]")
+_UNPRINTABLE = re.compile(r"[^ -~\t\n]|\\[tnr]")
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 

@@ -118,9 +118,12 @@ _WELL_FORMED = """length(r.event_id) <= 64 AND r.event_id COLLATE "C" ~ %(event_
     AND (substr(r.occurred_at, 9, 2) < '29' OR {day_exists})
     AND (r.corrects IS NULL OR (length(r.corrects) <= 64
                                 AND r.corrects COLLATE "C" ~ %(event_id)s))"""
-# What is left to look at in a canonical batch. A day that does not exist stops the statement.
+# What is left to look at in a canonical batch. A day that does not exist stops the statement; 24
+# o'clock and a 61st second would not.
 _WELL_FORMED_IF_CANONICAL = """octet_length(r.event_id) BETWEEN 1 AND 64
-    AND r.event_id NOT LIKE '%% %%' AND octet_length(r.quantity) <= 64 AND r.corrects IS NULL"""
+    AND r.event_id NOT LIKE '%% %%' AND octet_length(r.quantity) <= 64 AND r.corrects IS NULL
+    AND substr(r.occurred_at, 12, 2) COLLATE "C" < '24'
+    AND substr(r.occurred_at, 18, 1) COLLATE "C" < '6'"""
 # The regular expression let through days 01 to 31 of months 01 to 12.
 _DAY_EXISTS = """(substr(r.occurred_at, 9, 2)::int <= extract(day FROM
     make_date(substr(r.occurred_at, 1, 4)::int, substr(r.occurred_at, 6, 2)::int, 1)
