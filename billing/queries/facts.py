@@ -17,9 +17,10 @@ from billing.rules.tax import tax_code
 from core.money import Rounding
 from core.months import BillingMonth
 from plans import queries as plans
-from plans.enums import Aggregation, Category, TaxCategory
+from plans.enums import Category, TaxCategory
 from plans.models import VendorVersion
 from plans.rules import Meter, PlanTerms
+from usage import queries as usage
 
 Used = Mapping[str, Decimal]
 Terms = Mapping[tuple[int, str], PlanTerms]
@@ -80,7 +81,7 @@ def load(
     meters = plans.meters_for_pages()
     page = _Page(
         meters=meters,
-        used=monthly_usage(ids, month, meters),
+        used=usage.monthly_usage(ids, month, meters),
         late=late,
         terms=_terms(rows, late),
     )
@@ -167,48 +168,6 @@ def _organisations(ids: list[int], month: BillingMonth, zone: ZoneInfo) -> list[
         )
         rows: list[Row] = cursor.fetchall()
         return rows
-
-
-def monthly_usage(
-    ids: list[int], month: BillingMonth, meters: Sequence[Meter]
-) -> dict[int, dict[str, Decimal]]:
-    """Return the month's usage by organisation and meter code, as each meter aggregates. Rule: B-05."""
-    used: dict[int, dict[str, Decimal]] = defaultdict(dict)
-    codes = {meter.id: meter.code for meter in meters}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT organisation_id, meter_id, sum(quantity)
-            FROM usage_dailyusage
-            WHERE organisation_id = ANY(%(ids)s) AND day >= %(first)s AND day < %(end)s
-              AND meter_id = ANY(%(sum)s)
-            GROUP BY 1, 2
-            UNION ALL
-            SELECT organisation_id, meter_id, max(quantity)
-            FROM usage_dailyusage
-            WHERE organisation_id = ANY(%(ids)s) AND day >= %(first)s AND day < %(end)s
-              AND meter_id = ANY(%(max)s)
-            GROUP BY 1, 2
-            UNION ALL
-            (SELECT DISTINCT ON (organisation_id, meter_id) organisation_id, meter_id, quantity
-             FROM usage_dailyusage
-             WHERE organisation_id = ANY(%(ids)s) AND day >= %(first)s AND day < %(end)s
-               AND meter_id = ANY(%(last)s)
-             ORDER BY organisation_id, meter_id, day DESC)
-            """,
-            {
-                "ids": ids,
-                "first": month.first_day,
-                "end": month.next.first_day,
-                **{
-                    how.value: [meter.id for meter in meters if meter.aggregation == how]
-                    for how in Aggregation
-                },
-            },
-        )
-        for organisation_id, meter_id, quantity in cursor.fetchall():
-            used[organisation_id][codes[meter_id]] = quantity
-    return used
 
 
 def _credit(stored: str | None) -> Mapping[TaxCode, int]:
