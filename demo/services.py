@@ -15,6 +15,8 @@ from accounts import services as accounts
 from accounts.models import Organisation, User
 from billing.services import runs
 from core import audit
+from core.enums import WorkState
+from core.models import Work
 from core.months import BillingMonth, start_of_day
 from demo.rules import shape
 from demo.rules.customers import CUSTOMERS, LAST, LATE_EVENTS, Choice, Customer, LateEvent
@@ -97,6 +99,8 @@ def make(size: Size, *, now: datetime, tell: Tell) -> tuple[list[SignIn], str]:
         story = _Story(size, zone, now, months, tell)
         for month in months:
             _live(story, month)
+        # What past months left to the worker is due from now on: it is not late.
+        Work.objects.filter(state=WorkState.DUE, due_at__lt=now).update(due_at=now)
         _, key = accounts.create_api_key(label="Demo product", actor=ACTOR, now=now)
         return [_staff(story), *story.sign_ins], key
 
@@ -130,7 +134,7 @@ def _choose(story: _Story, customer: Customer, month: BillingMonth) -> None:
     first = customer.choices[0]
     for choice in sorted(customer.choices, key=story.at):
         at = story.at(choice)
-        if story.month(choice.month) != month or at > story.now:
+        if story.month(choice.month) != month or not story.at(first) <= at <= story.now:
             continue
         if choice is first:
             _create(story, customer, at)

@@ -104,7 +104,7 @@ CUSTOMERS = (
         choices=(
             Choice(0, 1, "starter", hour=0),
             Choice(1, 5, "support-business"),
-            Choice(4, 10, "standard"),
+            Choice(7, 10, "standard"),
             Choice(8, 20, "support-premium"),
             Choice(11, 3, "support-business"),
         ),

@@ -1,0 +1,111 @@
+import stat
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from accounts.models import Membership, Organisation, User
+from billing.enums import LineKind, MonthOutcome
+from billing.models import BilledMonth, Invoice, InvoiceLine
+from billing.queries import audit
+from core import clock
+from core.models import Work
+from demo.rules import shape
+from demo.rules.customers import CUSTOMERS
+from plans.models import VendorVersion
+from tests import make
+from usage.models import DailyUsage, UsageEvent
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
+SMALL = ["--months=3", "--large-events=300"]
+
+
+def demo_data(*arguments: str) -> str:
+    said = StringIO()
+    with clock.fixed_at(NOW):
+        call_command("demo_data", *arguments, stdout=said)
+    return said.getvalue()
+
+
+def sign_ins(said: str) -> list[list[str]]:
+    """Return role, e-mail address and password of each line that tells a sign-in."""
+    roles = {"staff", "root", "manager", "member"}
+    return [
+        line.split()[:3]
+        for line in said.splitlines()
+        if line.split()[:1] and line.split()[0] in roles
+    ]
+
+
+def test_demo_data_fill_an_empty_portal_with_sound_books(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "signins.txt"
+    monkeypatch.setenv("DEMO_SIGNINS_FILE", str(file))
+
+    said = demo_data("--if-empty", "--months=4", "--large-events=400")
+
+    assert Organisation.objects.count() == len(CUSTOMERS) == 11
+    assert set(Organisation.objects.values_list("country", flat=True)) == {"JP", "US", "DE"}
+    assert set(Invoice.objects.values_list("currency", flat=True)) == {"JPY", "USD"}
+    assert set(BilledMonth.objects.values_list("outcome", flat=True)) == set(MonthOutcome)
+    assert set(InvoiceLine.objects.values_list("kind", flat=True)) == {
+        LineKind.FEE,
+        LineKind.USAGE,
+        LineKind.ADJUSTMENT,
+    }
+    newest = Organisation.objects.order_by("-customer_since")[0]
+    assert (newest.reference, str(newest.customer_since)) == ("hoshizora-drone", "2026-11-01")
+    assert DailyUsage.objects.filter(organisation=newest).exists()
+    assert not UsageEvent.objects.filter(occurred_at__gt=NOW).exists()
+    assert not Work.objects.filter(due_at__lt=NOW).exists()
+    assert audit.breaches(since=None, now=NOW) == []
+    told = sign_ins(said)
+    assert len(told) == Membership.objects.count() + 1
+    assert sign_ins(file.read_text(encoding="utf-8")) == told
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    for role, email, password in told[:2]:
+        user = User.objects.get(email=email)
+        assert user.check_password(password)
+        assert user.is_staff is (role == "staff")
+
+    assert demo_data("--if-empty") == "There are organisations already: no demo data made.\n"
+    with pytest.raises(CommandError, match="only in an empty portal"):
+        demo_data()
+
+
+def test_demo_data_are_the_same_for_one_seed() -> None:
+    first = sign_ins(demo_data(*SMALL, "--seed=7"))
+
+    assert first[0][2] == shape.password(7, first[0][1])
+    assert first[0][2] != shape.password(8, first[0][1])
+
+
+def test_demo_data_are_refused_in_production(settings: Settings) -> None:
+    settings.PRODUCTION = True
+
+    with pytest.raises(CommandError, match="never made in production"):
+        demo_data()
+
+    assert not VendorVersion.objects.exists()
+
+
+def test_demo_data_are_refused_beside_other_customers() -> None:
+    make.organisation()
+
+    with pytest.raises(CommandError, match="only in an empty portal"):
+        demo_data(*SMALL)
+
+    assert not VendorVersion.objects.exists()
+
+
+def test_demo_data_need_three_months() -> None:
+    with pytest.raises(CommandError, match="at least 3 months"):
+        demo_data("--months=2")
+
+    assert not VendorVersion.objects.exists()

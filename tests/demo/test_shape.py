@@ -1,0 +1,61 @@
+from datetime import date
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from demo.rules import shape
+from demo.rules.customers import CUSTOMERS, LAST, LATE_EVENTS, Customer
+from demo.rules.shape import Event
+
+TOKYO = ZoneInfo("Asia/Tokyo")
+MINATO = next(customer for customer in CUSTOMERS if customer.reference == "minato-logistics")
+MOMIJI = next(customer for customer in CUSTOMERS if customer.reference == "momiji-facilities")
+
+
+def events(customer: Customer, day: date, *, month: int = 0, seed: int = 1) -> list[Event]:
+    return list(shape.day_of(customer, day, month=month, seed=seed, calls=3, zone=TOKYO))
+
+
+def calls(customer: Customer, day: date, *, month: int = 0) -> Decimal:
+    return sum(
+        (
+            event.quantity
+            for event in events(customer, day, month=month)
+            if event.meter == "api_calls"
+        ),
+        Decimal(0),
+    )
+
+
+def test_one_seed_gives_the_same_events_and_another_gives_others() -> None:
+    day = date(2026, 5, 13)
+
+    assert events(MINATO, day) == events(MINATO, day)
+    assert events(MINATO, day) != events(MINATO, day, seed=2)
+
+
+def test_events_lie_in_their_day_and_have_ids_of_their_own() -> None:
+    found = events(MINATO, date(2026, 5, 13))
+
+    assert {event.occurred_at.astimezone(TOKYO).date() for event in found} == {date(2026, 5, 13)}
+    assert len({event.event_id for event in found}) == len(found)
+    assert all(event.quantity >= 0 for event in found)
+
+
+def test_weekends_are_quieter_use_grows_and_spikes() -> None:
+    wednesday, sunday = date(2026, 5, 13), date(2026, 5, 17)
+
+    assert calls(MINATO, sunday) < calls(MINATO, wednesday) // 2
+    assert calls(MINATO, wednesday, month=LAST) > calls(MINATO, wednesday)
+    assert calls(MOMIJI, wednesday, month=9) > 3 * calls(MOMIJI, wednesday, month=8)
+
+
+def test_the_stories_hold_together() -> None:
+    references = [customer.reference for customer in CUSTOMERS]
+
+    assert len(set(references)) == len(references)
+    assert {late.reference for late in LATE_EVENTS} <= set(references)
+    for customer in CUSTOMERS:
+        assert [person[0].value for person in customer.people][:3] == ["root", "manager", "member"]
+        assert customer.choices[0] == min(
+            customer.choices, key=lambda choice: (choice.month, choice.day, choice.hour)
+        )
