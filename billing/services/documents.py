@@ -9,7 +9,6 @@ from django.db import Error, transaction
 from django.db.models import Min
 
 from billing import jobs
-from billing.documents import render
 from billing.models import Invoice, InvoiceDocument
 from billing.queries import invoices
 from core.enums import WorkState
@@ -32,6 +31,9 @@ def make_document(*, invoice_id: int, now: datetime) -> InvoiceDocument:
     made = InvoiceDocument.objects.filter(pk=invoice_id).first()
     if made:
         return made
+    # WeasyPrint costs a second and many megabytes: only what renders loads it, never a web process.
+    from billing.documents import render
+
     pdf = render.pdf(invoices.sheet(invoice_id))
     with transaction.atomic(durable=True):
         document, _ = InvoiceDocument.objects.get_or_create(

@@ -1,4 +1,7 @@
 import hashlib
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -6,6 +9,7 @@ from threading import Barrier, Thread
 from typing import cast
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from pypdf.generic import StreamObject
 
@@ -394,3 +398,21 @@ def test_numbers_are_found_however_they_are_typed() -> None:
         assert numbers.parse(typed, "KC-") == 42
     for typed in ("", "KC-", "4x", "٤٢", "9" * 19, "-1"):
         assert numbers.parse(typed, "KC-") is None
+
+
+def test_a_web_process_never_loads_what_renders() -> None:
+    program = (
+        "import django, sys; django.setup(); import billing.urls, billing.tasks;"
+        "print('weasyprint' in sys.modules)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "billing_portal.settings"},
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == "False"
