@@ -76,9 +76,9 @@ def day_of(
             yield Event(customer.reference, day, meter, number, at, quantity)
 
 
-def password(seed: int, email: str) -> str:
+def password(seed: int, whose: str) -> str:
     """Return a password that anybody who knows the seed can work out: for demonstrations only."""
-    chance = Random(f"{seed}:{email}")
+    chance = Random(f"{seed}:{whose}")
     return "-".join([*chance.sample(_WORDS, 3), f"{chance.randrange(10_000):04d}"])
 
 
