@@ -1,7 +1,7 @@
 """The facts of many organisations' month, in a fixed number of statements. Rule: design.md 2."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -24,6 +24,7 @@ from usage import queries as usage
 
 Used = Mapping[str, Decimal]
 Terms = Mapping[tuple[int, str], PlanTerms]
+ReadTerms = Callable[[Iterable[int], str], Mapping[int, PlanTerms]]
 _NOTHING_USED: Used = {}
 _NO_CREDIT: Mapping[TaxCode, int] = {}
 
@@ -78,7 +79,7 @@ def load(
     ids = sorted(organisation_ids)
     late = late_months(ids, month)
     rows = _organisations(ids, month, zone)
-    meters = plans.meters_for_pages()
+    meters = plans.meters()
     page = _Page(
         meters=meters,
         used=usage.monthly_usage(ids, month, meters),
@@ -272,10 +273,7 @@ def late_facts(late: Late, terms: Terms) -> LateMonth:
 
 
 def _terms(rows: Sequence[Row], late: Mapping[int, Sequence[Late]]) -> Terms:
-    """Return the terms of every version that a page needs.
-
-    The catalogue's memory will do: a version that was selected never changes (B-02).
-    """
+    """Return the terms of every version that a page needs, read afresh: two statements a currency."""
     wanted = {(row[3], row[2]) for row in rows} | {(row[5], row[2]) for row in rows}
     known = {(version, currency) for version, currency in wanted if version is not None}
     return terms_of(
@@ -283,7 +281,9 @@ def _terms(rows: Sequence[Row], late: Mapping[int, Sequence[Late]]) -> Terms:
     )
 
 
-def terms_of(wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], PlanTerms]:
+def terms_of(
+    wanted: Iterable[tuple[int, str]], read: ReadTerms = plans.terms
+) -> dict[tuple[int, str], PlanTerms]:
     """Return the terms of plan versions in currencies; what is not priced is left out."""
     by_currency: dict[str, set[int]] = defaultdict(set)
     for version_id, currency in wanted:
@@ -291,5 +291,5 @@ def terms_of(wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], PlanTer
     return {
         (version_id, currency): terms
         for currency, versions in by_currency.items()
-        for version_id, terms in plans.terms_for_pages(versions, currency).items()
+        for version_id, terms in read(versions, currency).items()
     }

@@ -189,7 +189,8 @@ def _open_bills(
         return {}
     late = late_months([organisation.pk], this.month).get(organisation.pk, [])
     wanted = {(fee[0], organisation.currency) for row in rows for fee in row.fees.values()}
-    terms = terms_of(wanted | {each.licence for each in late if each.licence})
+    wanted |= {each.licence for each in late if each.licence}
+    terms = terms_of(wanted, plans.terms_for_pages)
     facts = Facts(
         organisation.pk,
         this.month,
