@@ -191,7 +191,7 @@ def test_bill_page_asks_the_same_number_of_statements_for_one_and_for_thirty() -
             books.bill()
         counts.append(len(captured))
 
-    # Vendor; savepoint, lock, customers, three of the facts, ids, four COPYs, work, numbers, the
+    # Vendor; savepoint, lock, customers, six of the facts, ids, four COPYs, work, numbers, the
     # invoices' COPY, release.
     assert counts == [19, 19]
 
