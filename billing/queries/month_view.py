@@ -19,7 +19,7 @@ from billing.rules import rating
 from billing.rules.facts import Bill, Facts, Fee, Line, TaxLine, facts_from_json
 from billing.rules.rating import EXACT
 from core.money import Rounding
-from core.months import BillingMonth, months_between
+from core.months import BillingMonth, last_day, months_between
 from plans import queries as plans
 from plans.enums import Aggregation, Category
 from plans.models import VendorVersion
@@ -124,7 +124,7 @@ def selectable_months(
     """Return the months that an organisation can look at, oldest first. Rule: S1-08."""
     last = BillingMonth.containing(now, zone)
     if organisation.closed_on is not None:
-        last = min(last, BillingMonth.of_day(organisation.closed_on))
+        last = min(last, BillingMonth.of_day(last_day(organisation.closed_on)))
     return tuple(months_between(BillingMonth.of_day(organisation.customer_since), last))
 
 

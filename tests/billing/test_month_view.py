@@ -235,6 +235,18 @@ def test_month_view_refuses_a_month_before_the_contract_or_to_come(
         view(organisation, month)
 
 
+def test_month_view_ends_with_the_last_month_of_a_closed_organisation(
+    organisation: Organisation,
+) -> None:
+    """Rule: S1-08. Closed from 1 October on: September is the last month to look at."""
+    organisation.closed_on = date(2026, 10, 1)
+    organisation.save(update_fields=["closed_on"])
+
+    assert view(organisation, SEPTEMBER).months == (BillingMonth(2026, 8), SEPTEMBER)
+    with pytest.raises(month_view.MonthNotSelectable):
+        view(organisation, OCTOBER)
+
+
 def test_month_view_has_no_month_before_the_first(organisation: Organisation) -> None:
     shown = view(organisation, BillingMonth(2026, 8))
 
