@@ -191,9 +191,9 @@ def _write_report(path: Path, not_taken: list[tuple[str, Refused]]) -> None:
         writer = csv.writer(file)
         writer.writerow(["line", "kind", "code", "reason"])
         for kind, refused in not_taken:
-            writer.writerow([refused.row, kind, refused.code, _inert(refused.reason)])
+            writer.writerow([refused.row, kind, refused.code, inert(refused.reason)])
 
 
-def _inert(cell: str) -> str:
+def inert(cell: str) -> str:
     """Return a cell that no spreadsheet takes for a formula."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
