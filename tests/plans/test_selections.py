@@ -1,9 +1,10 @@
+import threading
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, connections, transaction
 from pytest_django import DjangoAssertNumQueries
 
 from core.models import AuditEntry
@@ -234,3 +235,38 @@ def test_without_the_exclusion_constraint_selections_would_overlap() -> None:
     make.selection(organisation, version, APRIL)
 
     assert Selection.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_select_at_once_leave_one_running_selection() -> None:
+    """Rule: R5."""
+    organisation = make.organisation()
+    versions = [make.plan_version("basic"), make.plan_version("pro")]
+    outcomes: list[str] = []
+    both = threading.Barrier(2)
+
+    def select(version_id: int) -> None:
+        try:
+            both.wait(10)
+            services.select_plan(
+                organisation_id=organisation.pk,
+                version_id=version_id,
+                steps=1,
+                from_at=MAY,
+                actor=make.ACTOR,
+                now=make.NOW,
+            )
+            outcomes.append("selected")
+        except services.StartsTooEarly:
+            outcomes.append("refused")
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=select, args=[version.pk]) for version in versions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert sorted(outcomes) == ["refused", "selected"]
+    assert Selection.objects.filter(until_at=None).count() == 1
