@@ -13,7 +13,7 @@ from django.db import connection
 
 from accounts.models import Organisation
 from billing.enums import LineKind, MonthState, TaxCode
-from billing.queries.facts import late_facts, late_months, terms_of
+from billing.queries.facts import Late, late_facts, late_months, terms_of
 from billing.queries.stored import Reader, stored_lines, stored_taxes
 from billing.rules import rating
 from billing.rules.facts import Bill, Facts, Fee, Line, TaxLine, facts_from_json
@@ -97,7 +97,10 @@ class MonthView:
 
 @dataclass(frozen=True, slots=True)
 class _Month:
-    """A month's row, billed or not. `lines`, `taxes` and `facts` as stored; `fees`: of an open month."""
+    """A month's row, billed or not. `lines`, `taxes` and `facts` as stored; `fees`: of an open month.
+
+    `has_late`: usage of a month before it came in late and is not rated yet.
+    """
 
     month: BillingMonth
     billed_at: datetime | None
@@ -108,11 +111,12 @@ class _Month:
     lines: str | None
     taxes: str | None
     fees: Mapping[Category, tuple[int, int]]
+    has_late: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Usage:
-    """The daily quantities of the month by meter id, and the sums of the month before by code."""
+    """The daily quantities of the month by meter id; what an open month before came to, by code."""
 
     daily: Mapping[int, Mapping[date, Decimal]]
     before: Mapping[str, Decimal]
@@ -142,7 +146,7 @@ def month_view(
         raise MonthNotSelectable(str(month))
     meters = plans.meters_for_pages()
     this, previous, before = _months(organisation, month, zone)
-    usage = _usage(organisation, month, meters)
+    usage = _usage(organisation, this, previous, meters)
     reader = Reader.for_pages()
     open_bills = _open_bills(organisation, vendor, meters, (this, previous, before), usage)
     bill = open_bills.get(month) or _closed_bill(this, reader)
@@ -187,7 +191,9 @@ def _open_bills(
     this, previous, before = rows
     if this.billed_at is not None:
         return {}
-    late = late_months([organisation.pk], this.month).get(organisation.pk, [])
+    late: Sequence[Late] = ()
+    if this.has_late:
+        late = late_months([organisation.pk], this.month).get(organisation.pk, ())
     wanted = {(fee[0], organisation.currency) for row in rows for fee in row.fees.values()}
     wanted |= {each.licence for each in late if each.licence}
     terms = terms_of(wanted, plans.terms_for_pages)
@@ -354,7 +360,12 @@ def _months(
                            OR (s.until_at = m.at AND EXISTS (
                                SELECT 1 FROM plans_selection n
                                WHERE n.organisation_id = s.organisation_id
-                                 AND n.category = s.category AND n.from_at = m.at))))::text
+                                 AND n.category = s.category AND n.from_at = m.at))))::text,
+                   b.month IS NULL AND EXISTS (
+                       SELECT FROM usage_usagerevision u
+                       LEFT JOIN billing_ratedrevision r USING (organisation_id, month)
+                       WHERE u.organisation_id = %(id)s AND u.month < m.month
+                         AND u.revision > COALESCE(r.revision, 0))
             FROM unnest(%(months)s::date[], %(starts)s::timestamptz[]) AS m(month, at)
             LEFT JOIN billing_billedmonth b ON b.organisation_id = %(id)s AND b.month = m.month
             LEFT JOIN billing_invoice v ON v.id = b.invoice_id
@@ -386,6 +397,7 @@ def _month(
     lines: str | None,
     taxes: str | None,
     fees: str | None,
+    has_late: bool,
 ) -> _Month:
     invoice = None
     if public_id is not None and number is not None and issued_on is not None:
@@ -403,46 +415,27 @@ def _month(
             Category(category): (version_id, steps)
             for category, version_id, steps in orjson.loads(fees or "[]")
         },
+        has_late=has_late,
     )
 
 
-def _usage(organisation: Organisation, month: BillingMonth, meters: Sequence[Meter]) -> _Usage:
-    """Return both months' usage: the days of this one, the sums of the one before. Rule: B-05."""
-    of_kind = {
-        how.value: [meter.id for meter in meters if meter.aggregation == how] for how in Aggregation
-    }
-    codes = {meter.id: meter.code for meter in meters}
+def _usage(
+    organisation: Organisation, month: _Month, previous: _Month, meters: Sequence[Meter]
+) -> _Usage:
+    """Return the days of the month, and of the month before what it came to, if that is open."""
+    first_day = month.month.first_day
+    since = first_day if previous.billed_at else previous.month.first_day
     daily: dict[int, dict[date, Decimal]] = {}
-    before: dict[str, Decimal] = {}
+    before: dict[int, dict[date, Decimal]] = {}
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            WITH days AS (
-                SELECT day, meter_id, quantity FROM usage_dailyusage
-                WHERE organisation_id = %(id)s AND day >= %(before)s AND day < %(end)s
-            )
-            SELECT day, meter_id, quantity FROM days WHERE day >= %(first)s
-            UNION ALL
-            SELECT NULL, meter_id, sum(quantity) FROM days
-            WHERE day < %(first)s AND meter_id = ANY(%(sum)s) GROUP BY meter_id
-            UNION ALL
-            SELECT NULL, meter_id, max(quantity) FROM days
-            WHERE day < %(first)s AND meter_id = ANY(%(max)s) GROUP BY meter_id
-            UNION ALL
-            (SELECT DISTINCT ON (meter_id) NULL::date, meter_id, quantity FROM days
-             WHERE day < %(first)s AND meter_id = ANY(%(last)s) ORDER BY meter_id, day DESC)
+            SELECT day, meter_id, quantity FROM usage_dailyusage
+            WHERE organisation_id = %s AND day >= %s AND day < %s
             """,
-            {
-                "id": organisation.pk,
-                "before": month.previous.first_day,
-                "first": month.first_day,
-                "end": month.next.first_day,
-                **of_kind,
-            },
+            [organisation.pk, since, month.month.next.first_day],
         )
         for day, meter_id, quantity in cursor.fetchall():
-            if day is not None:
-                daily.setdefault(meter_id, {})[day] = quantity
-            elif meter_id in codes:
-                before[codes[meter_id]] = quantity
-    return _Usage(daily, before)
+            days = daily if day >= first_day else before
+            days.setdefault(meter_id, {})[day] = quantity
+    return _Usage(daily, _used(meters, before))
