@@ -113,7 +113,7 @@ def invoice_document(request: PortalRequest, invoice: UUID) -> HttpResponse:
     """Show how far an invoice's PDF is; by POST, ask for it ahead of others."""
     sheet = _sheet(request, invoice)
     state = queries.document_state(sheet.invoice)
-    here = redirect(_url("invoice_document", request, sheet))
+    here = redirect(_url("invoice_document", request, sheet.invoice))
     if request.method == "POST":
         if state is DocumentState.ABSENT or state is DocumentState.WAITING:
             documents.ask_first(invoice_id=sheet.invoice.pk, now=clock.now())
@@ -129,11 +129,14 @@ def invoice_document(request: PortalRequest, invoice: UUID) -> HttpResponse:
 @require_safe
 def invoice_pdf(request: PortalRequest, invoice: UUID) -> HttpResponse:
     """Hand out the archived PDF; where it is not made yet, lead to the page that says so."""
-    sheet = _sheet(request, invoice)
-    document = queries.document_of(sheet.invoice)
+    found = queries.with_document(request.organisation, invoice)
+    if found is None:
+        raise Http404
+    document = queries.document_of(found)
     if document is None:
-        return redirect(_url("invoice_document", request, sheet))
-    name = f"{words.WORDS[sheet.invoice.language].title}_{sheet.number}.pdf"
+        return redirect(_url("invoice_document", request, found))
+    number = numbers.written(found.vendor.invoice_prefix, found.number)
+    name = f"{words.WORDS[found.language].title}_{number}.pdf"
     response = HttpResponse(bytes(document.pdf), content_type="application/pdf")
     response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
     response["Content-Security-Policy"] = _SANDBOX
@@ -286,12 +289,12 @@ def _of_line(line: Line) -> dict[str, Any]:
     }
 
 
-def _url(name: str, request: PortalRequest, sheet: Sheet) -> str:
+def _url(name: str, request: PortalRequest, invoice: Invoice) -> str:
     return reverse(
         name,
         kwargs={
             "organisation": request.organisation.public_id,
-            "invoice": sheet.invoice.public_id,
+            "invoice": invoice.public_id,
         },
     )
 

@@ -201,9 +201,14 @@ def sheets_of_month(month: BillingMonth) -> Iterator[Sheet]:
         last = page[-1].number
 
 
+def with_document(organisation: Organisation, public_id: UUID) -> Invoice | None:
+    """Return the organisation's invoice with its archived PDF, in one statement."""
+    return invoices_of(organisation).select_related("document").filter(public_id=public_id).first()
+
+
 def document_of(invoice: Invoice) -> InvoiceDocument | None:
-    """Return the archived PDF of an invoice, if it has been made."""
-    return InvoiceDocument.objects.filter(invoice=invoice).first()
+    """Return the PDF that `with_document` read, if it has been made."""
+    return getattr(invoice, "document", None)
 
 
 def document_state(invoice: Invoice) -> DocumentState:

@@ -546,3 +546,18 @@ def test_computation_can_be_saved_as_csv(root: Client, organisation: Organisatio
         ["10000", "", "10000.5", "0.004", "40.002"],
     ]
     assert sum(Decimal(row[4]) for row in tiers[1:]) == Decimal("140.002")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_stored_pdf_is_handed_out_with_three_statements(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    organisation = make.organisation()
+    client.force_login(make.member(organisation).user)
+    invoice = paper.invoice(organisation)
+    documents.make_document(invoice_id=invoice.pk, now=NOW)
+    page = address("invoice_pdf", organisation, invoice)
+    client.get(page)
+
+    with django_assert_num_queries(3):
+        client.get(page)
