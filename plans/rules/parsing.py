@@ -54,7 +54,7 @@ def parse(text: str, known: Known) -> Parsed:
     """Return what a catalogue file says. Raises CatalogueRefused with every problem it has."""
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise CatalogueRefused([_syntax(str(error), text)]) from error
     return _File(Table(values, (), Notes(Lines(text))), known).read()
 

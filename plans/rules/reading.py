@@ -10,7 +10,9 @@ from typing import TypeVar
 from plans.rules.catalogue import Problem
 from plans.rules.toml_lines import Lines, Path
 
-_NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
+# 27 digits at most: Python's decimals keep 28.
+_NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,12})?")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 LARGEST_WHOLE = 10**9
 A_DAY = date(2000, 1, 1)
 
@@ -71,6 +73,8 @@ class Table:
             return ""
         if not value.strip() and default is None:
             self.wrong(key, "must not be empty")
+        if _CONTROL.search(value):
+            self.wrong(key, "holds a control character")
         if len(value) > longest:
             self.wrong(key, f"has {len(value)} characters, at most {longest} are kept")
         return value
@@ -145,7 +149,7 @@ class Table:
         if not _NUMBER.fullmatch(str(value)):
             self.wrong(
                 key,
-                f"{str(value)[:40]!r} is not a number of at most 15 digits before and 15 after the point, "
+                f"{str(value)[:40]!r} is not a number of at most 15 digits before and 12 after the point, "
                 "from 0 upwards",
             )
             return Decimal(0)

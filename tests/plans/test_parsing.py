@@ -10,7 +10,7 @@ from plans.rules.parsing import Known, parse
 from plans.rules.terms import Tier
 from tests.plans.catalogues import METER, PLAN, VENDOR, WHOLE, problems
 
-NUMBER_RANGE = "is not a number of at most 15 digits before and 15 after the point, from 0 upwards"
+NUMBER_RANGE = "is not a number of at most 15 digits before and 12 after the point, from 0 upwards"
 
 
 def test_parse_reads_every_value_and_brings_prices_to_minor_units() -> None:
@@ -87,6 +87,12 @@ def test_parse_reads_every_value_and_brings_prices_to_minor_units() -> None:
             'postal_code = "231-0099 231-0099 231-0099"',
             (3, "vendor.postal_code: has 26 characters, at most 20 are kept"),
             id="a text too long",
+        ),
+        pytest.param(
+            'ja = "しおさい"',
+            'ja = "しお\\u0000さい"',
+            (2, "vendor.name.ja: holds a control character"),
+            id="a control character",
         ),
         pytest.param(
             'country = "JP"',
@@ -343,6 +349,17 @@ def test_parse_names_line_and_reason(before: str, after: str, problem: tuple[int
     assert before in WHOLE
 
     assert problem in problems(WHOLE.replace(before, after, 1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("a = " + "1" * 5_000, id="a number of 5,000 digits"),
+        pytest.param("a = " + "[" * 5_000, id="lists in lists in lists"),
+    ],
+)
+def test_parse_refuses_what_tomllib_chokes_on(text: str) -> None:
+    assert [reason.startswith("not TOML: ") for _, reason in problems(text)] == [True]
 
 
 def test_parse_finds_duplicates() -> None:
