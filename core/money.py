@@ -2,6 +2,7 @@
 
 import enum
 from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
+from functools import lru_cache
 
 from babel.numbers import get_currency_precision, list_currencies
 
@@ -28,6 +29,7 @@ class FractionOfMinorUnit(ValueError):
     """An amount has more decimals than its currency."""
 
 
+@lru_cache(maxsize=256)
 def exponent(currency: str) -> int:
     """Return the number of decimals of an ISO 4217 `currency` (JPY 0, USD 2). Raises NotACurrency."""
     if currency not in list_currencies("en"):

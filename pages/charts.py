@@ -6,6 +6,7 @@ Widths are percentages and heights pixels: the picture follows its column, its w
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -22,13 +23,14 @@ _LEVEL_SHOWN_UP_TO = 3
 class Series:
     """What a chart draws: one value a day from the first of the month on.
 
-    `level`: a line to compare each day with. `over_from`: index of the day from which bars stand
-    for usage over what is included.
+    `written`: the values as the table beneath writes them. `level`: a line to compare each day
+    with. `over_from`: index of the day from which bars stand for usage over what is included.
     """
 
     name: str
-    days: Sequence[str]
+    days: Sequence[SafeString]
     values: Sequence[Decimal]
+    written: Sequence[str]
     level: Decimal | None = None
     over_from: int | None = None
 
@@ -81,9 +83,8 @@ def _grid(ceiling: Decimal, ground: float) -> list[str]:
 
 
 def _bars(series: Series, ground: float, scale: float) -> list[str]:
-    count = len(series.values)
-    width = 72 / count if count else 0
-    over_from = count if series.over_from is None else series.over_from
+    over_from = len(series.values) if series.over_from is None else series.over_from
+    places = _places(len(series.values))
     parts = []
     for index, value in enumerate(series.values):
         if not value:
@@ -92,11 +93,17 @@ def _bars(series: Series, ground: float, scale: float) -> list[str]:
         top = ground - height if value > 0 else ground
         kind = "chart__bar chart__bar--over" if index >= over_from else "chart__bar"
         parts.append(
-            f'<rect class="{kind}" x="{(index * 100 + 14) / count:.2f}%" y="{top:.1f}" '
-            f'width="{width:.2f}%" height="{height:.1f}" rx="1"><title>{escape(series.days[index])}: '
-            f"{quantity_written(value)}</title></rect>"
+            f'<rect class="{kind}" {places[index]} y="{top:.1f}" height="{height:.1f}" rx="1">'
+            f"<title>{series.days[index]}: {series.written[index]}</title></rect>"
         )
     return parts
+
+
+@lru_cache(maxsize=40)
+def _places(count: int) -> list[str]:
+    """Return where each of `count` bars stands and how wide it is."""
+    width = 72 / count if count else 0
+    return [f'x="{(index * 100 + 14) / count:.2f}%" width="{width:.2f}%"' for index in range(count)]
 
 
 def _lines(series: Series, ceiling: Decimal, ground: float, scale: float) -> list[str]:
@@ -112,6 +119,7 @@ def _lines(series: Series, ceiling: Decimal, ground: float, scale: float) -> lis
     return parts
 
 
+@lru_cache(maxsize=40)
 def _days(count: int) -> list[str]:
     return [
         f'<text class="chart__text" x="{(day - 0.5) * 100 / count:.2f}%" y="{_HEIGHT - 4}" '

@@ -1,17 +1,28 @@
 """What the component page shows: every component in every state, with made-up words and numbers."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.core.paginator import Paginator
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
+from core.money import quantity_written
 from pages.charts import Series, bars
 from pages.context import Item
 
 _VALUES = [Decimal(value * value % 83 * 1000 + 9000) for value in range(1, 31)]
-_DAYS = [f"{day} Nov" for day in range(1, 31)]
+_DAYS = [format_html("{} Nov", day) for day in range(1, 31)]
+
+
+def _bars(
+    values: Sequence[Decimal], *, level: Decimal | None = None, over_from: int | None = None
+) -> SafeString:
+    written = [quantity_written(value) for value in values]
+    return bars(Series("Example", _DAYS, values, written, level, over_from))
 
 
 class ExampleForm(forms.Form):
@@ -45,23 +56,23 @@ def everything(request: HttpRequest) -> dict[str, Any]:
         "rows": [["API calls", "1,204,331", "¥2,043"], ["Active devices", "87", "−¥40"]],
         "page": Paginator(range(150), 50).page(2),
         "charts": [
-            ("Plain", "", bars(Series("Plain", _DAYS, _VALUES))),
+            ("Plain", "", _bars(_VALUES)),
             (
                 "A level to compare with",
                 "- - -  included: 60,000",
-                bars(Series("Level", _DAYS, _VALUES, level=Decimal(60_000))),
+                _bars(_VALUES, level=Decimal(60_000)),
             ),
             (
                 "Included, and reached on 19 Nov",
                 "- - -  reached on 19 Nov",
-                bars(Series("Reached", _DAYS, _VALUES, over_from=18)),
+                _bars(_VALUES, over_from=18),
             ),
             (
                 "With a correction",
                 "",
-                bars(Series("Minus", _DAYS, [*_VALUES[:12], Decimal(-30_000), *_VALUES[13:]])),
+                _bars([*_VALUES[:12], Decimal(-30_000), *_VALUES[13:]]),
             ),
-            ("Nothing yet", "", bars(Series("Nothing", _DAYS, [Decimal(0)] * 30))),
+            ("Nothing yet", "", _bars([Decimal(0)] * 30)),
         ],
         "years": [
             {"value": 2025, "label": "2025", "is_chosen": False},

@@ -1,7 +1,6 @@
 """A month's view as the usage page shows it: the kernel's values, written out in the reader's language.
 
-Nothing is computed here that costs money. The table of days is handed over as one string, since
-localising its cells one by one costs a page more than its queries (performance.md B).
+Nothing is computed here that costs money.
 """
 
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from decimal import Decimal
 from babel.dates import format_date, get_month_names
 from django.urls import reverse
 from django.utils.html import escape
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -24,12 +23,11 @@ from core.money import MINUS, quantity_written
 from core.money import written as money_written
 from core.months import BillingMonth
 from core.templatetags import writing
-from pages import explanations
+from pages import explanations, rows
 from pages.charts import Series, bars
+from pages.rows import NONE, MeterRow, OtherRow
 from plans.enums import Aggregation
 from plans.rules import Meter
-
-NONE = "–"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +55,6 @@ class Picker:
     months: tuple[Option, ...]
     earlier: Step | None
     later: Step | None
-
-
-@dataclass(frozen=True, slots=True)
-class MeterRow:
-    """A meter's line of the table, in words."""
-
-    name: str
-    unit: str
-    included: str
-    used: str
-    over: str
-    before: str
-    amount: str
-    late: str
-    steps: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class OtherRow:
-    """A line that is no meter's of this month: a fee, an adjustment, a credit."""
-
-    name: str
-    amount: str
-    steps: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +93,8 @@ class UsagePage:
     is_being_billed: bool
     plans: str
     previous: Previous | None
-    meters: Sequence[MeterRow]
-    others: Sequence[OtherRow]
+    meters: SafeString
+    others: SafeString
     net: str
     taxes: Sequence[TaxRow]
     gross: str
@@ -156,7 +130,9 @@ def page(
     """Return a month ready to be shown. Rule: S1-09, S1-10."""
     currency = view.currency
     billed_at = view.month.ends_at(view.zone) + grace
-    days = _day_names(view.month)
+    days = [escape(name) for name in _day_names(view.month)]
+    columns = [_column([each.daily.get(day) for day in view.month.days()]) for each in view.meters]
+    previous = _previous(organisation, view)
     fees = [line for line in view.lines if line.kind == LineKind.FEE]
     return UsagePage(
         name=writing.month(view.month),
@@ -167,15 +143,24 @@ def page(
         billed_on=writing.day(billed_at.astimezone(view.zone).date()),
         is_being_billed=now >= billed_at,
         plans=" · ".join(_name(line) for line in fees),
-        previous=_previous(organisation, view),
-        meters=[_meter_row(meter, view) for meter in view.meters],
-        others=[_other_row(line, currency) for line in view.lines if line.kind != LineKind.USAGE],
+        previous=previous,
+        meters=rows.of_meters(
+            [_meter_row(meter, view) for meter in view.meters], previous.name if previous else ""
+        ),
+        others=rows.of_others(
+            [_other_row(line, currency) for line in view.lines if line.kind != LineKind.USAGE],
+            columns=5 if previous else 4,
+        ),
         net=money_written(view.net, currency),
         taxes=[_tax_row(tax, currency) for tax in view.taxes],
         gross=money_written(view.gross, currency),
-        charts=[_chart(meter, view, days) for meter in view.meters if meter.daily],
+        charts=[
+            _chart(meter, view, days, column)
+            for meter, column in zip(view.meters, columns, strict=True)
+            if meter.daily
+        ],
         day_heads=[(_meter_name(each.meter), _unit(each.meter)) for each in view.meters],
-        day_rows=_day_rows(view, days),
+        day_rows=rows.of_days(days[: len(view.days)], columns),
         csv_url=_url(organisation, view.month, "usage_csv"),
     )
 
@@ -266,7 +251,9 @@ def _signed(quantity: Decimal) -> str:
     return written if written.startswith(MINUS) else f"+{written}"
 
 
-def _chart(view: MeterView, month: MonthView, days: Sequence[str]) -> Chart:
+def _chart(
+    view: MeterView, month: MonthView, days: Sequence[SafeString], column: Sequence[str]
+) -> Chart:
     name = _meter_name(view.meter)
     all_days = month.month.days()
     values = [view.daily.get(day, Decimal(0)) for day in all_days]
@@ -283,7 +270,7 @@ def _chart(view: MeterView, month: MonthView, days: Sequence[str]) -> Chart:
             "quantity": quantity_written(view.included)
         }
     title = _("%(meter)s by day") % {"meter": name}
-    return Chart(title, note, bars(Series(title, days, values, level, over_from)))
+    return Chart(title, note, bars(Series(title, days, values, column, level, over_from)))
 
 
 def _day_names(month: BillingMonth) -> list[str]:
@@ -292,16 +279,6 @@ def _day_names(month: BillingMonth) -> list[str]:
         return [f"{month.month}月{day.day}日" for day in days]
     short = format_date(month.first_day, "MMM", locale="en")
     return [f"{day.day} {short}" for day in days]
-
-
-def _day_rows(view: MonthView, names: Sequence[str]) -> SafeString:
-    """Return the body of the table of days: per day a row, per meter a cell."""
-    columns = [_column([meter.daily.get(day) for day in view.days]) for meter in view.meters]
-    rows = []
-    for name, *written in zip(names[: len(view.days)], *columns, strict=True):
-        cells = "".join([f'<td class="table__number">{cell}</td>' for cell in written])
-        rows.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')
-    return mark_safe("".join(rows))  # noqa: S308 - names are escaped, cells are written numbers
 
 
 def _column(quantities: Sequence[Decimal | None]) -> list[str]:

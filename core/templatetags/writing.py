@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
@@ -43,17 +44,13 @@ def quantity(value: Decimal) -> str:
 @register.filter
 def day(value: date) -> str:
     """2026年11月22日 or 22 November 2026"""
-    if get_language() == "ja":
-        return format_date(value, "y年M月d日", locale="ja")
-    return format_date(value, "d MMMM y", locale="en")
+    return _day(value, get_language() == "ja")
 
 
 @register.filter
 def month(value: BillingMonth) -> str:
     """2026年11月 or November 2026"""
-    if get_language() == "ja":
-        return format_date(value.first_day, "y年M月", locale="ja")
-    return format_date(value.first_day, "MMMM y", locale="en")
+    return _month(value.first_day, get_language() == "ja")
 
 
 @register.filter
@@ -65,3 +62,14 @@ def moment(value: datetime, zone: str) -> str:
         "time": local.strftime("%H:%M"),
         "zone": local.tzname(),
     }
+
+
+# Babel parses its pattern anew each time, which costs a page more than the rest of its dates.
+@lru_cache(maxsize=4096)
+def _day(value: date, ja: bool) -> str:
+    return format_date(value, "y年M月d日" if ja else "d MMMM y", locale="ja" if ja else "en")
+
+
+@lru_cache(maxsize=1024)
+def _month(first_day: date, ja: bool) -> str:
+    return format_date(first_day, "y年M月" if ja else "MMMM y", locale="ja" if ja else "en")
