@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import OperationalError, connection, transaction
 from django.test import override_settings
+from kombu.exceptions import OperationalError as BrokerUnreachable
 
 from core import clock, work
 from core.enums import WorkState
@@ -290,6 +291,25 @@ def test_a_transaction_wakes_sixteen_workers_at_most(
         JOB.enqueue_all([Piece(str(n)) for n in range(10, 40)], due_at=NOW)
 
     assert woken == [DEFAULT_QUEUE] * 16
+
+
+def test_a_broker_that_is_away_is_not_tried_for_each_piece(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried: list[str] = []
+
+    def refuse(name: str, **options: object) -> None:
+        tried.append(name)
+        raise BrokerUnreachable
+
+    monkeypatch.setattr(work, "_broker_away_until", 0.0)
+    monkeypatch.setattr(work.current_app, "send_task", refuse)
+    with override_settings(WAKE_WORKERS=True):
+        for _ in range(5):
+            work.wake(DEFAULT_QUEUE)
+
+    assert tried == ["core.look"]
+    assert caplog.text.count("the broker is away") == 1
 
 
 @pytest.mark.parametrize(

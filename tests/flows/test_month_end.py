@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -156,14 +157,14 @@ def _kill_in_mid_run(postgres: Any) -> None:
         text=True,
     )
     assert made.returncode == 0, made.stderr
-    with psycopg.connect(postgres.url(), autocommit=True) as watcher:
+    with closing(psycopg.connect(postgres.url(), autocommit=True)) as watcher:
         watcher.execute("BEGIN")
         watcher.execute(
             "SELECT 1 FROM accounts_organisation WHERE id = (SELECT max(id) FROM accounts_organisation)"
             " FOR UPDATE"
         )
         ticking = portal.begin("tick", env=env)
-        with psycopg.connect(postgres.url(), autocommit=True) as other:
+        with closing(psycopg.connect(postgres.url(), autocommit=True)) as other:
             portal.wait_until(lambda: _count(other, _WAITING) > 0)
             billed = _count(other, "SELECT count(*) FROM billing_invoice")
             pids = [row[0] for row in other.execute("SELECT pid FROM pg_stat_activity")]
@@ -173,7 +174,7 @@ def _kill_in_mid_run(postgres: Any) -> None:
     postgres.start()
     assert 20 <= billed < 40
 
-    with psycopg.connect(postgres.url(), autocommit=True) as other:
+    with closing(psycopg.connect(postgres.url(), autocommit=True)) as other:
         assert _count(other, "SELECT count(*) FROM billing_invoice") == billed
         portal.wait_until(
             lambda: _count(other, "SELECT count(*) FROM core_work WHERE lease_until > now()") == 0
