@@ -3,6 +3,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import pytest
+from celery import current_app
 from django.db import OperationalError, connection, transaction
 from django.test import override_settings
 from kombu.exceptions import OperationalError as BrokerUnreachable
@@ -303,7 +304,7 @@ def test_a_broker_that_is_away_is_not_tried_for_each_piece(
         raise BrokerUnreachable
 
     monkeypatch.setattr(work, "_broker_away_until", 0.0)
-    monkeypatch.setattr(work.current_app, "send_task", refuse)
+    monkeypatch.setattr(current_app, "send_task", refuse)
     with override_settings(WAKE_WORKERS=True):
         for _ in range(5):
             work.wake(DEFAULT_QUEUE)

@@ -171,6 +171,7 @@ def _kill_in_mid_run(postgres: Any) -> None:
             for pid in [_postmaster(other), *pids]:
                 os.kill(pid, signal.SIGKILL)
         portal.kill(ticking)
+    portal.wait_until(lambda: not postgres.is_alive())
     postgres.start()
     assert 20 <= billed < 40
 
