@@ -147,10 +147,10 @@ def test_a_focus_file_brings_its_organisations(db: None, tmp_path: Path) -> None
     path = tmp_path / "focus.csv"
     path.write_text(
         FOCUS_HEADER + "1,Usage,2024-09-30 15:00:00,2.000000000000001,Requests,77,Atlas\n"
-        "2,Usage,2024-09-30T14:59:59Z,3,Requests,77,Atlas\n"
+        "2,Usage,2024-09-30T14:59:59Z,3,Requests,of-another-provider,Atlas\n"
         "3,Credit,2024-09-01 00:00:00,3,Requests,77,Atlas\n"
         "4,Usage,2024-09-01 00:00:00,NULL,Requests,77,Atlas\n"
-        "5,Usage,2024-09-01 00:00:00,1,Parsecs,78,Orion\n"
+        "5,Usage,2024-09-01 00:00:00,1,Parsecs,78,NULL\n"
     )
     options = ["--create-organisations", "--licence", "focus", "--since", "2024-08-01"]
 
@@ -162,7 +162,8 @@ def test_a_focus_file_brings_its_organisations(db: None, tmp_path: Path) -> None
         "5 rows: 2 accepted, 0 duplicates, 2 not usage, 0 conflicts, 1 rejected.",
         "  line 6: rejected: No meter of the catalogue takes in the consumed unit 'Parsecs'.",
     ]
-    atlas = Organisation.objects.get(reference="77")
+    atlas = Organisation.objects.get(reference="Atlas")
+    assert Organisation.objects.filter(reference="78").exists()
     assert (atlas.name, atlas.customer_since) == ("Atlas", date(2024, 8, 1))
     selected = Selection.objects.get(organisation=atlas)
     assert (selected.plan_version_id, selected.from_at) == (
@@ -209,7 +210,7 @@ def test_the_days_of_the_focus_sample_equal_a_sum_over_the_file(db: None) -> Non
         if row["ChargeCategory"] == "Usage" and row["ConsumedQuantity"] != "NULL":
             at = datetime.fromisoformat(row["ChargePeriodStart"]).replace(tzinfo=UTC)
             day = at.astimezone(ZoneInfo("Asia/Tokyo")).date()
-            expected[row["SubAccountId"], day, row["ConsumedUnit"]] += Decimal(
+            expected[row["SubAccountName"], day, row["ConsumedUnit"]] += Decimal(
                 row["ConsumedQuantity"]
             )
 

@@ -58,8 +58,9 @@ def ndjson_rows(file: TextIO) -> Iterator[Row | Refused]:
 def focus_rows(file: TextIO, meters: Mapping[str, str]) -> Iterator[Row | Refused | NotUsage]:
     """Return the events of a FOCUS file. `meters`: the code of the meter for each consumed unit.
 
-    The sub-account is the organisation, the start of the charge period (UTC) the time, and the
-    quantity is taken to the last decimal. Raises WrongFile.
+    The sub-account's name is the organisation (one customer may have an account with each of
+    several providers; where there is no name, the id is), the start of the charge period (UTC) the
+    time, and the quantity is taken to the last decimal. Raises WrongFile.
     """
     for line, fields in _records(file, FOCUS_COLUMNS):
         if fields is None:
@@ -77,7 +78,7 @@ def focus_rows(file: TextIO, meters: Mapping[str, str]) -> Iterator[Row | Refuse
         yield _storable(
             Row(
                 number=line,
-                organisation=_value(fields["SubAccountId"]),
+                organisation=_sub_account(fields),
                 event_id=_value(fields["Id"]),
                 meter=meter,
                 occurred_at=_utc(_value(fields["ChargePeriodStart"])),
@@ -87,16 +88,19 @@ def focus_rows(file: TextIO, meters: Mapping[str, str]) -> Iterator[Row | Refuse
         )
 
 
-def focus_accounts(file: TextIO) -> dict[str, str]:
-    """Return the name of each sub-account that a FOCUS file has usage of, by its id."""
-    found: dict[str, str] = {}
+def focus_accounts(file: TextIO) -> list[str]:
+    """Return the sub-accounts that a FOCUS file has usage of, each once, in the file's order."""
+    found: dict[str, None] = {}
     for _, fields in _records(file, FOCUS_COLUMNS):
         if fields is not None and fields["ChargeCategory"] == "Usage":
-            account = _value(fields["SubAccountId"])
+            account = _sub_account(fields)
             if account is not None and bodies.is_storable(account):
-                name = _value(fields["SubAccountName"]) or account
-                found.setdefault(account, name if bodies.is_storable(name) else account)
-    return found
+                found.setdefault(account)
+    return list(found)
+
+
+def _sub_account(fields: Mapping[str, str]) -> str | None:
+    return _value(fields["SubAccountName"]) or _value(fields["SubAccountId"])
 
 
 def _records(

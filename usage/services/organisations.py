@@ -1,6 +1,6 @@
 """Organisations that a file of usage brings along."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -30,15 +30,13 @@ class Terms:
     language: Language
 
 
-def create_missing(
-    accounts_by_id: Mapping[str, str], terms: Terms, *, actor: str, now: datetime
-) -> int:
-    """Create the organisations, by reference and name, that are not there yet; return how many.
+def create_missing(references: Sequence[str], terms: Terms, *, actor: str, now: datetime) -> int:
+    """Create the organisations that are not there yet, named as referred to; return how many.
 
     Each is created with its licence in one transaction. Raises NotOnSale, NoPrice or NoVendor.
     """
     known = set(
-        Organisation.objects.filter(reference__in=list(accounts_by_id)).values_list(
+        Organisation.objects.filter(reference__in=list(references)).values_list(
             "reference", flat=True
         )
     )
@@ -46,11 +44,11 @@ def create_missing(
     if version is None:
         raise NotOnSale(f"No version of plan {terms.licence} is on sale on {terms.since}.")
     from_at = start_of_day(terms.since, plans.vendor_zone())
-    missing = sorted(set(accounts_by_id) - known)
+    missing = sorted(set(references) - known)
     for reference in missing:
         new = NewOrganisation(
             reference=reference,
-            name=accounts_by_id[reference],
+            name=reference,
             country=terms.country,
             currency=terms.currency,
             language=terms.language,
