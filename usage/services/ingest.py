@@ -19,7 +19,7 @@ from usage.services.staging import Staged, Window
 
 _TRIES = 5
 # Organisations share locks: a batch of all of them fits the server's table of locks.
-_LOCKS = 256
+_LOCKS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,10 @@ def ingest(
     for attempt in range(_TRIES):
         try:
             return _take(batch, now, window, zone, organisation_id)
-        except DataError:
+        except (staging.NotCanonical, DataError):
             if not batch.canonical:
                 raise
-            # A time like February 30, or lines cut wrongly: look at everything closely.
+            # A row to refuse or to correct another, a time like February 30: look closely.
             batch = replace(batch, canonical=False)
         except _PartitionsMissing as missing:
             # In a transaction of its own: a batch that fails later leaves them for the next.
@@ -115,7 +115,7 @@ def _take(
 
 def _store(cursor: CursorWrapper, staged: Staged) -> _Found:
     """Store the staged events; leave staged only those that were. The unique indexes are the judge."""
-    if not staged.corrections and _insert(cursor):
+    if not staged.corrections and not _first_is_stored(cursor, staged) and _insert(cursor):
         return _Found()
     for _ in range(_TRIES):
         try:
@@ -127,6 +127,19 @@ def _store(cursor: CursorWrapper, staged: Staged) -> _Found:
             if not isinstance(error.__cause__, UniqueViolation):
                 raise
     raise RuntimeError("other senders store the same events again and again")
+
+
+def _first_is_stored(cursor: CursorWrapper, staged: Staged) -> bool:
+    """Return whether one of the staged events is stored: a batch that is sent again mostly is so."""
+    cursor.execute(
+        """
+        SELECT EXISTS (SELECT FROM usage_event e WHERE e.organisation_id = s.organisation_id
+                       AND e.event_id = s.event_id AND e.day = s.day AND e.day = ANY(%s))
+        FROM usage_staged s WHERE s.fault IS NULL LIMIT 1
+        """,
+        [list(staged.days)],
+    )
+    return bool(cursor.fetchone()[0])
 
 
 def _insert(cursor: CursorWrapper) -> bool:
@@ -158,6 +171,8 @@ def _sort_out(cursor: CursorWrapper, staged: Staged) -> _Found:
     """Take what is not new out of the staged events, and say what it is."""
     found = _Found()
     left = staged.rows - staged.faults
+    if _all_stored(cursor, staged):
+        return _Found(duplicates=left)
     left -= _take_out(cursor, _STORED_BEFORE, "another_body", found, days=list(staged.days))
     if left:
         left -= _take_out(cursor, _TWICE_IN_BATCH, "another_body_in_batch", found)
@@ -169,6 +184,15 @@ def _sort_out(cursor: CursorWrapper, staged: Staged) -> _Found:
             rows = [refusal.row for refusal in refused]
             cursor.execute("DELETE FROM usage_staged WHERE row = ANY(%s)", [rows])
     return found
+
+
+def _all_stored(cursor: CursorWrapper, staged: Staged) -> bool:
+    """Return whether every staged event is stored with the same body; if so, none is staged any more."""
+    cursor.execute(_COUNT_STORED, {"days": list(staged.days)})
+    if cursor.fetchone()[0] < staged.rows - staged.faults:
+        return False
+    cursor.execute("TRUNCATE usage_staged")
+    return True
 
 
 _OTHER_FIELDS = """concat_ws(', ',
@@ -196,6 +220,14 @@ _STORED_BEFORE = _TAKE_OUT.format(
           AND e.day = ANY(%(days)s) LIMIT 1) e
     WHERE n.fault IS NULL""",
 )
+_COUNT_STORED = """
+SELECT count(*) FROM usage_staged n CROSS JOIN LATERAL (
+    SELECT e.meter_id, e.occurred_at, e.quantity, e.corrects FROM usage_event e
+    WHERE e.organisation_id = n.organisation_id AND e.event_id = n.event_id AND e.day = n.day
+      AND e.day = ANY(%(days)s) LIMIT 1) e
+WHERE n.fault IS NULL AND e.meter_id = n.meter_id AND e.occurred_at = n.occurred_at
+  AND e.quantity = n.quantity AND e.corrects IS NOT DISTINCT FROM n.corrects
+"""
 _TWICE_IN_BATCH = _TAKE_OUT.format(
     others=_OTHER_FIELDS,
     known="""

@@ -37,8 +37,7 @@ _ZONE = r"(Z|[-+](0[0-9]|1[0-4]):[0-5][0-9])$"
 
 # The casts stand behind the checks of form: OFFSET 0 keeps the planner from moving them, and from
 # working them out once for each place that uses them.
-_STAGE = """
-WITH staged AS (
+_STAGE_CLOSELY = """
     INSERT INTO usage_staged
     SELECT r.row, o.id, v.at, v.day, m.id,
            CASE WHEN c.fault IS NULL THEN r.event_id END,
@@ -80,9 +79,7 @@ WITH staged AS (
             THEN 'corrects_wrong' END AS fault
         OFFSET 0) f
     CROSS JOIN LATERAL (
-        SELECT t.at, t.quantity,
-               CASE WHEN t.at >= %(today_from)s AND t.at < %(today_until)s THEN %(today)s::date
-                    ELSE (t.at AT TIME ZONE %(zone)s)::date END AS day
+        SELECT t.at, t.quantity, (t.at AT TIME ZONE %(zone)s)::date AS day
         FROM (SELECT CASE WHEN f.fault IS NULL THEN r.occurred_at::timestamptz END AS at,
                      CASE WHEN f.fault IS NULL THEN r.quantity::numeric END AS quantity
               OFFSET 0) t
@@ -101,16 +98,6 @@ WITH staged AS (
             WHEN m.aggregation = 'sum' AND r.corrects IS NOT NULL THEN 'corrects_a_sum'
             END AS fault
         OFFSET 0) c
-    RETURNING day, corrects, aggregation, fault
-), days AS (
-    SELECT DISTINCT day FROM staged WHERE fault IS NULL
-)
-SELECT count(*), count(fault), count(corrects) FILTER (WHERE fault IS NULL),
-       coalesce(bool_or(aggregation = 'last') FILTER (WHERE fault IS NULL), false),
-       (SELECT array_agg(day ORDER BY day) FROM days),
-       (SELECT array_agg(day ORDER BY day) FROM days
-        WHERE to_regclass('usage_event_' || to_char(day, 'YYYYMMDD')) IS NULL)
-FROM staged
 """
 _WELL_FORMED = """length(r.event_id) <= 64 AND r.event_id COLLATE "C" ~ %(event_id)s
     AND length(r.quantity) <= 64 AND r.quantity COLLATE "C" ~ %(quantity)s
@@ -118,16 +105,52 @@ _WELL_FORMED = """length(r.event_id) <= 64 AND r.event_id COLLATE "C" ~ %(event_
     AND (substr(r.occurred_at, 9, 2) < '29' OR {day_exists})
     AND (r.corrects IS NULL OR (length(r.corrects) <= 64
                                 AND r.corrects COLLATE "C" ~ %(event_id)s))"""
-# What is left to look at in a canonical batch. A day that does not exist stops the statement; 24
-# o'clock and a 61st second would not.
-_WELL_FORMED_IF_CANONICAL = """octet_length(r.event_id) BETWEEN 1 AND 64
-    AND r.event_id NOT LIKE '%% %%' AND octet_length(r.quantity) <= 64 AND r.corrects IS NULL
-    AND substr(r.occurred_at, 12, 2) COLLATE "C" < '24'
-    AND substr(r.occurred_at, 18, 1) COLLATE "C" < '6'"""
 # The regular expression let through days 01 to 31 of months 01 to 12.
 _DAY_EXISTS = """(substr(r.occurred_at, 9, 2)::int <= extract(day FROM
     make_date(substr(r.occurred_at, 1, 4)::int, substr(r.occurred_at, 6, 2)::int, 1)
     + interval '1 month - 1 day'))"""
+
+# For a canonical batch: no regular expression, and each row is all right or not. A day that does
+# not exist stops the statement; 24 o'clock and a 61st second would not.
+_STAGE_CANONICAL = """
+    INSERT INTO usage_staged (row, organisation_id, occurred_at, day, meter_id, event_id, quantity,
+                              aggregation, fault)
+    SELECT r.row, o.id, v.at, {day}, m.id, r.event_id, v.quantity, m.aggregation,
+           CASE WHEN v.at <= %(latest)s {not_too_old} {also}
+                 AND {day} >= o.customer_since
+                 AND (o.closed_on IS NULL OR {day} < o.closed_on)
+                 AND m.id IS NOT NULL AND r.corrects IS NULL
+                 AND octet_length(r.event_id) BETWEEN 1 AND 64 AND r.event_id NOT LIKE '%% %%'
+                 AND substr(r.occurred_at, 12, 2) COLLATE "C" < '24'
+                 AND substr(r.occurred_at, 18, 1) COLLATE "C" < '6'
+                 AND scale(v.quantity) <= 15 AND v.quantity < 1e15
+                 AND v.quantity > CASE m.aggregation WHEN 'sum' THEN -1e15 ELSE -1e-16 END
+           THEN NULL ELSE 'unclear' END
+    FROM (SELECT {number} AS row, organisation, event_id, meter, occurred_at, quantity, corrects
+          FROM usage_raw) r
+    LEFT JOIN plans_meter m ON m.code = r.meter
+    LEFT JOIN accounts_organisation o ON {organisation}
+    CROSS JOIN LATERAL (
+        SELECT r.occurred_at::timestamptz AS at, r.quantity::numeric AS quantity OFFSET 0) v
+"""
+_DAY = """CASE WHEN v.at >= %(today_from)s AND v.at < %(today_until)s THEN %(today)s::date
+    ELSE (v.at AT TIME ZONE %(zone)s)::date END"""
+_SUMMARY = """
+SELECT count(*), count(fault), count(corrects) FILTER (WHERE fault IS NULL),
+       coalesce(bool_or(aggregation = 'last') FILTER (WHERE fault IS NULL), false),
+       min(day) FILTER (WHERE fault IS NULL), max(day) FILTER (WHERE fault IS NULL)
+FROM usage_staged
+"""
+_DAYS = """
+SELECT array_agg(day ORDER BY day), array_agg(day ORDER BY day) FILTER (
+    WHERE to_regclass('usage_event_' || to_char(day, 'YYYYMMDD')) IS NULL)
+FROM (SELECT DISTINCT day FROM usage_staged WHERE fault IS NULL AND %(many)s
+      UNION SELECT %(day)s) d
+"""
+
+
+class NotCanonical(ValueError):
+    """A batch that said it was canonical holds a row that wants a closer look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,23 +183,23 @@ def stage(
 ) -> Staged:
     """Lay a batch's events, typed and with their faults, into the temporary table usage_staged.
 
-    Raises DataError for a canonical batch with a time that does not exist.
+    Raises NotCanonical, or DataError, for a canonical batch that wants a closer look.
     """
     cursor.execute(_TABLES)
     with cursor.copy(f"COPY usage_raw ({', '.join(batch.columns)}) FROM STDIN") as copy:
         copy.write(batch.text)
     bound = organisation_id is not None
-    statement = _STAGE.format(
+    statement = (_STAGE_CANONICAL if batch.canonical else _STAGE_CLOSELY).format(
         number="number" if "number" in batch.columns else "row_number() OVER ()",
-        day_exists=_DAY_EXISTS,
-        well_formed=_WELL_FORMED_IF_CANONICAL
-        if batch.canonical
-        else _WELL_FORMED.format(day_exists=_DAY_EXISTS),
         organisation="o.id = %(organisation_id)s" if bound else "o.reference = r.organisation",
         also="AND (r.organisation IS NULL OR r.organisation = o.reference)" if bound else "",
         not_yours="WHEN r.organisation <> o.reference THEN 'organisation_not_yours'"
         if bound
         else "",
+        not_too_old="AND v.at >= %(oldest)s" if window.oldest is not None else "",
+        day=_DAY,
+        day_exists=_DAY_EXISTS,
+        well_formed=_WELL_FORMED.format(day_exists=_DAY_EXISTS),
     )
     cursor.execute(
         statement,
@@ -195,8 +218,15 @@ def stage(
             "shown": rules.GIVEN_SHOWN + 1,
         },
     )
-    rows, faults, corrections, has_last, days, missing = cursor.fetchone()
-    return Staged(rows, faults, corrections, has_last, days or [], missing or [])
+    cursor.execute(_SUMMARY)
+    rows, faults, corrections, has_last, first_day, last_day = cursor.fetchone()
+    if batch.canonical and faults:
+        raise NotCanonical
+    if first_day is None:
+        return Staged(rows, faults, corrections, has_last, (), ())
+    cursor.execute(_DAYS, {"many": first_day != last_day, "day": first_day})
+    days, missing = cursor.fetchone()
+    return Staged(rows, faults, corrections, has_last, days, missing or ())
 
 
 def faults(cursor: CursorWrapper) -> list[Refused]:
