@@ -172,7 +172,7 @@ def _fee_line(fee: Fee, facts: Facts) -> Line:
     terms = fee.terms
     key = (id(terms), fee.steps, facts.vendor_country, facts.country)
     kept = _fee_lines.get(key)
-    if kept is None or kept[0] is not terms or kept[1].month != facts.month:
+    if kept is None or kept[1].month != facts.month:
         if len(_fee_lines) >= _REMEMBERED:
             _fee_lines.clear()
         code = tax_code(facts.vendor_country, facts.country, terms.tax_category, facts.month)
@@ -211,7 +211,7 @@ def _new_fee_line(fee: Fee, month: BillingMonth, code: TaxCode) -> Line:
 def _frame(terms: PlanTerms | None, month: BillingMonth, facts: Facts) -> _Frame:
     key = (id(terms), facts.vendor_country, facts.country)
     kept = _frames.get(key)
-    if kept is None or kept.terms is not terms or kept.month != month:
+    if kept is None or kept.month != month:
         if len(_frames) >= _REMEMBERED:
             _frames.clear()
         kept = _frames[key] = _new_frame(terms, month, facts)
@@ -266,7 +266,7 @@ def _usage(frame: _Frame, meter: Meter, used: Decimal) -> tuple[int, dict[str, J
 
 def _steps(terms: MeterTerms) -> list[_Step]:
     kept = _tier_steps.get(id(terms))
-    if kept is None or kept[0] is not terms:
+    if kept is None:
         if len(_tier_steps) >= _REMEMBERED:
             _tier_steps.clear()
         begins = [_ZERO, *(tier.last_unit or _ZERO for tier in terms.tiers)]

@@ -366,3 +366,44 @@ def test_rate_remembers_fee_lines_by_the_terms_themselves() -> None:
     for first, second in permutations((cheap, dear)):
         assert rating.rate(facts(licence=first)).net == first.net
         assert rating.rate(facts(licence=second)).net == second.net
+
+
+def test_rate_of_one_month_says_nothing_of_another() -> None:
+    """What is remembered of the terms is of one month at a time."""
+    starter = terms(5_000, calls(TIERS))
+
+    for month, first_day in ((kernel.OCTOBER, "2026-10-01"), (SEPTEMBER, "2026-09-01")):
+        fee, usage = rating.rate(facts(licence=starter, used=used("5"), month=month)).lines
+        assert (fee.month, fee.explanation["in_force_at"]) == (month, first_day)
+        assert (usage.month, usage.explanation["first_day"]) == (month, first_day)
+
+
+def test_rate_shows_a_priced_meter_that_was_not_used() -> None:
+    """Rule: B-04, S1-01: one line a meter, also at nothing; the unused one without a price has none."""
+    line = line_of(rating.rate(facts(licence=terms(0, calls(TIERS)))), LineKind.USAGE)
+
+    assert (line.name_en, line.quantity, line.net) == ("Calls", Decimal(0), 0)
+
+
+def test_rate_adjusts_under_the_tax_code_that_the_month_was_billed_under() -> None:
+    """Rule: B-07, B-08. The customer has moved to Japan since."""
+    september = late(
+        licence=terms(0, calls(FLAT, included=0)),
+        used=used("300"),
+        rated=used("100"),
+        billed={"calls": 1},
+        tax_code=TaxCode.OUT_OF_SCOPE,
+    )
+
+    bill = rating.rate(facts(licence=terms(100), late=(september,)))
+
+    assert bill.taxes == (
+        TaxLine(TaxCode.JP10, TEN, 100, 10),
+        TaxLine(TaxCode.OUT_OF_SCOPE, Decimal(0), 2, 0),
+    )
+
+
+def test_usage_price_of_exactly_what_is_included_has_no_tier_to_tell() -> None:
+    priced = rating.usage_price(Decimal(100_000), calls(TIERS))
+
+    assert (priced.net, priced.over, priced.tiers) == (0, Decimal(0), [])
