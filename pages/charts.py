@@ -35,6 +35,15 @@ class Series:
     over_from: int | None = None
 
 
+def figure(title: str, note: str, series: Series) -> SafeString:
+    """Return the picture under its title and a note (may be empty). It stands over its table."""
+    told = f' <span class="chart__note">{escape(note)}</span>' if note else ""
+    return mark_safe(  # noqa: S308 - the words are escaped, the picture is made below
+        f'<figure class="chart"><figcaption class="chart__title">{escape(title)}{told}</figcaption>'
+        f"{bars(series)}</figure>"
+    )
+
+
 def bars(series: Series) -> SafeString:
     """Return the picture of a month's days, each bar with its day and quantity as a title."""
     ceiling = _ceiling(series)

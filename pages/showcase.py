@@ -11,18 +11,24 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core.money import quantity_written
-from pages.charts import Series, bars
+from pages import rows
+from pages.charts import Series, figure
 from pages.context import Item
 
 _VALUES = [Decimal(value * value % 83 * 1000 + 9000) for value in range(1, 31)]
 _DAYS = [format_html("{} Nov", day) for day in range(1, 31)]
 
 
-def _bars(
-    values: Sequence[Decimal], *, level: Decimal | None = None, over_from: int | None = None
+def _chart(
+    title: str,
+    note: str,
+    values: Sequence[Decimal],
+    *,
+    level: Decimal | None = None,
+    over_from: int | None = None,
 ) -> SafeString:
     written = [quantity_written(value) for value in values]
-    return bars(Series("Example", _DAYS, values, written, level, over_from))
+    return figure(title, note, Series(title, _DAYS, values, written, level, over_from))
 
 
 class ExampleForm(forms.Form):
@@ -56,31 +62,13 @@ def everything(request: HttpRequest) -> dict[str, Any]:
         "rows": [["API calls", "1,204,331", "¥2,043"], ["Active devices", "87", "−¥40"]],
         "page": Paginator(range(150), 50).page(2),
         "charts": [
-            ("Plain", "", _bars(_VALUES)),
-            (
-                "A level to compare with",
-                "- - -  included: 60,000",
-                _bars(_VALUES, level=Decimal(60_000)),
-            ),
-            (
-                "Included, and reached on 19 Nov",
-                "- - -  reached on 19 Nov",
-                _bars(_VALUES, over_from=18),
-            ),
-            (
-                "With a correction",
-                "",
-                _bars([*_VALUES[:12], Decimal(-30_000), *_VALUES[13:]]),
-            ),
-            ("Nothing yet", "", _bars([Decimal(0)] * 30)),
+            _chart("Plain", "", _VALUES),
+            _chart("A level", "included: 60,000", _VALUES, level=Decimal(60_000)),
+            _chart("Included, and reached", "reached on 19 Nov", _VALUES, over_from=18),
+            _chart("A correction", "", [*_VALUES[:12], Decimal(-30_000), *_VALUES[13:]]),
+            _chart("Nothing yet", "", [Decimal(0)] * 30),
         ],
-        "years": [
-            {"value": 2025, "label": "2025", "is_chosen": False},
-            {"value": 2026, "label": "2026", "is_chosen": True},
-        ],
-        "months": [
-            {"value": 10, "label": "October", "is_chosen": False},
-            {"value": 11, "label": "November", "is_chosen": True},
-        ],
+        "years": rows.options([(2025, "2025"), (2026, "2026")], chosen=2026),
+        "months": rows.options([(10, "October"), (11, "November")], chosen=11),
         "earlier": Item("October", here),
     }

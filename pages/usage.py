@@ -24,19 +24,10 @@ from core.money import written as money_written
 from core.months import BillingMonth
 from core.templatetags import writing
 from pages import explanations, rows
-from pages.charts import Series, bars
+from pages.charts import Series, figure
 from pages.rows import NONE, MeterRow, OtherRow
 from plans.enums import Aggregation
 from plans.rules import Meter
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """A year or a month that can be chosen."""
-
-    value: int
-    label: str
-    is_chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +42,10 @@ class Step:
 class Picker:
     """What can be chosen under "Date". Rule: S1-08."""
 
-    years: tuple[Option, ...]
-    months: tuple[Option, ...]
+    years: SafeString
+    months: SafeString
     earlier: Step | None
     later: Step | None
-
-
-@dataclass(frozen=True, slots=True)
-class TaxRow:
-    label: str
-    amount: str
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    title: str
-    note: str
-    svg: SafeString
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +73,9 @@ class UsagePage:
     previous: Previous | None
     meters: SafeString
     others: SafeString
-    net: str
-    taxes: Sequence[TaxRow]
-    gross: str
-    charts: Sequence[Chart]
-    day_heads: Sequence[tuple[str, str]]
+    foot: SafeString
+    charts: SafeString
+    day_heads: SafeString
     day_rows: SafeString
     csv_url: str
 
@@ -113,11 +89,10 @@ def picker(
     year = chosen.year if chosen.year in years else years[0]
     names = get_month_names("wide", locale=get_language() or "en")
     return Picker(
-        years=tuple(Option(each, _year(each), each == year) for each in years),
-        months=tuple(
-            Option(each.month, names[each.month], each == chosen)
-            for each in months
-            if each.year == year
+        years=rows.options([(each, _year(each)) for each in years], chosen=year),
+        months=rows.options(
+            [(each.month, names[each.month]) for each in months if each.year == year],
+            chosen=chosen.month if chosen in known else None,
         ),
         earlier=_step(organisation, chosen.previous) if chosen.previous in known else None,
         later=_step(organisation, chosen.next) if chosen.next in known else None,
@@ -151,15 +126,20 @@ def page(
             [_other_row(line, currency) for line in view.lines if line.kind != LineKind.USAGE],
             columns=5 if previous else 4,
         ),
-        net=money_written(view.net, currency),
-        taxes=[_tax_row(tax, currency) for tax in view.taxes],
-        gross=money_written(view.gross, currency),
-        charts=[
+        foot=rows.foot(
+            money_written(view.net, currency),
+            [_tax_row(tax, currency) for tax in view.taxes],
+            money_written(view.gross, currency),
+            columns=5 if previous else 4,
+        ),
+        charts=rows.joined(
             _chart(meter, view, days, column)
             for meter, column in zip(view.meters, columns, strict=True)
             if meter.daily
-        ],
-        day_heads=[(_meter_name(each.meter), _unit(each.meter)) for each in view.meters],
+        ),
+        day_heads=rows.heads(
+            [(_meter_name(each.meter), _unit(each.meter)) for each in view.meters]
+        ),
         day_rows=rows.of_days(days[: len(view.days)], columns),
         csv_url=_url(organisation, view.month, "usage_csv"),
     )
@@ -236,10 +216,10 @@ def _other_row(line: Line, currency: str) -> OtherRow:
     )
 
 
-def _tax_row(tax: TaxLine, currency: str) -> TaxRow:
+def _tax_row(tax: TaxLine, currency: str) -> tuple[str, str]:
     rate = quantity_written(tax.rate * 100)
     label = _("Consumption tax %(rate)s%%") % {"rate": rate} if tax.rate else _("Not taxed")
-    return TaxRow(label, money_written(tax.tax, currency))
+    return label, money_written(tax.tax, currency)
 
 
 def _quantity(quantity: Decimal | None) -> str:
@@ -253,7 +233,7 @@ def _signed(quantity: Decimal) -> str:
 
 def _chart(
     view: MeterView, month: MonthView, days: Sequence[SafeString], column: Sequence[str]
-) -> Chart:
+) -> SafeString:
     name = _meter_name(view.meter)
     all_days = month.month.days()
     values = [view.daily.get(day, Decimal(0)) for day in all_days]
@@ -270,7 +250,7 @@ def _chart(
             "quantity": quantity_written(view.included)
         }
     title = _("%(meter)s by day") % {"meter": name}
-    return Chart(title, note, bars(Series(title, days, values, column, level, over_from)))
+    return figure(title, note, Series(title, days, values, column, level, over_from))
 
 
 def _day_names(month: BillingMonth) -> list[str]:
