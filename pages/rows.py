@@ -82,6 +82,7 @@ def heads(columns: Sequence[tuple[str, str]]) -> SafeString:
 def foot(net: str, taxes: Sequence[tuple[str, str]], gross: str, *, columns: int) -> SafeString:
     """Return what the rows add up to: net, the tax of each rate, total."""
     sums = [(_("Net"), net), *taxes]
+    total = escape(_("Total (tax included)"))
     begin = f'<th scope="row" colspan="{columns}">'
     return joined(
         [
@@ -89,7 +90,7 @@ def foot(net: str, taxes: Sequence[tuple[str, str]], gross: str, *, columns: int
                 f'<tr>{begin}{escape(label)}</th><td class="table__number">{escape(amount)}</td></tr>'
                 for label, amount in sums
             ),
-            f'<tr class="table__total">{begin}{escape(_("Total (tax included)"))}</th>',
+            f'<tr class="table__total">{begin}{total}</th>',
             f'<td class="table__number">{escape(gross)}</td></tr>',
         ]
     )
@@ -126,9 +127,10 @@ def _late(quantity: str) -> str:
 def _steps(steps: Sequence[str], name: str) -> str:
     if not steps:
         return ""
+    how = escape(_("how it was computed"))
     listed = "".join([f"<li>{escape(step)}</li>" for step in steps])
     return (
         '<details class="explanation"><summary class="explanation__open">'
-        f'{escape(_("how it was computed"))}<span class="visually-hidden">: {escape(name)}</span>'
+        f'{how}<span class="visually-hidden">: {escape(name)}</span>'
         f'</summary><ul class="explanation__steps">{listed}</ul></details>'
     )
