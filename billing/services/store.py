@@ -297,6 +297,8 @@ def _new_ids(count: int) -> list[int]:
 def _take_numbers(kind: InvoiceKind, count: int) -> int:
     """Take `count` numbers of a series; return the first. Rule: B-09."""
     with connection.cursor() as cursor:
+        # To wait for other pages' commits is in order here, unlike for any other lock.
+        cursor.execute("SET LOCAL lock_timeout = '60s'")
         cursor.execute(
             """
             INSERT INTO billing_numberseries AS s (kind, next) VALUES (%(kind)s, 1 + %(count)s)

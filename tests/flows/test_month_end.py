@@ -149,7 +149,7 @@ def _kill_in_mid_run(postgres: Any) -> None:
     env = portal.environment(DATABASE_URL=postgres.url(), REDIS_URL="redis://127.0.0.1:1/0")
     assert portal.manage("migrate", "-v", "0", env=env).returncode == 0
     made = subprocess.run(
-        [sys.executable, "-m", "tests.flows.customers", "40"],
+        [sys.executable, "-m", "tests.flows.customers", "24"],
         cwd=portal.ROOT,
         env=env,
         check=False,
@@ -173,7 +173,7 @@ def _kill_in_mid_run(postgres: Any) -> None:
         portal.kill(ticking)
     portal.wait_until(lambda: not postgres.is_alive())
     postgres.start()
-    assert 20 <= billed < 40
+    assert 10 <= billed < 24
 
     with closing(psycopg.connect(postgres.url(), autocommit=True)) as other:
         assert _count(other, "SELECT count(*) FROM billing_invoice") == billed
@@ -182,8 +182,8 @@ def _kill_in_mid_run(postgres: Any) -> None:
         )
         done = portal.manage("tick", env=env)
         assert done.returncode == 0, done.stderr
-        assert _count(other, "SELECT count(*) FROM billing_invoice") == 40
-        assert _count(other, "SELECT max(number) FROM billing_invoice") == 40
+        assert _count(other, "SELECT count(*) FROM billing_invoice") == 24
+        assert _count(other, "SELECT max(number) FROM billing_invoice") == 24
     audit = portal.manage("audit_books", env=env)
     assert audit.returncode == 0, audit.stdout
 
