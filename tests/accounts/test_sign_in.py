@@ -275,3 +275,17 @@ def test_every_page_of_sign_in_wears_the_portals_frame(
     assert f'<html lang="{language}">' in page
     assert "style=" not in page
     assert "<script>" not in page
+
+
+@pytest.mark.usefixtures("_outbox")
+def test_a_change_of_addresses_asks_for_the_password_again(root: User) -> None:
+    client = Client()
+    client.force_login(root)
+    new = {"action_add": "", "email": "other@example.com"}
+
+    refused = client.post("/account/email/", new)
+    client.post("/account/reauthenticate/", {"password": make.PASSWORD})
+    client.post("/account/email/", new)
+
+    assert refused.headers["Location"].startswith("/account/reauthenticate/")
+    assert Mail.objects.get().to == ["other@example.com"]
