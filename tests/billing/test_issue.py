@@ -193,7 +193,7 @@ def test_bill_page_asks_the_same_number_of_statements_for_one_and_for_thirty() -
 
     # Vendor; savepoint, lock, customers, six of the facts, ids, four COPYs, work, numbers, the
     # invoices' COPY, release.
-    assert counts == [19, 19]
+    assert counts == [20, 20]
 
 
 def test_one_organisation_with_corrupt_data_is_parked_and_the_others_are_billed() -> None:
