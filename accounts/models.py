@@ -47,7 +47,8 @@ class Organisation(models.Model):
 
     `reference` is what the vendor's product calls it. `customer_since` is the first day on which
     it may use the product: its first month is billed from there. `closed_on` is the day from which
-    it is no customer any more (half open).
+    it is no customer any more (half open). With `auto_invoicing_off` the month end passes it by until
+    it is switched on again (R11): while its history is still coming in, say.
     """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -62,6 +63,7 @@ class Organisation(models.Model):
     payment_terms = models.CharField(max_length=8, choices=PaymentTerms, default=PaymentTerms.NONE)
     customer_since = models.DateField()
     closed_on = models.DateField(null=True, blank=True)
+    auto_invoicing_off = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField()
 
     class Meta:

@@ -24,6 +24,7 @@ class NewOrganisation:
     billing_name: str = ""
     billing_postal_code: str = ""
     billing_address: str = ""
+    auto_invoicing_off: bool = False
 
 
 def lock(organisation_id: int) -> Organisation:
@@ -48,6 +49,7 @@ def create_organisation(new: NewOrganisation, *, actor: str, now: datetime) -> O
         currency=new.currency,
         language=new.language,
         customer_since=new.customer_since,
+        auto_invoicing_off=new.auto_invoicing_off,
         created_at=now,
     )
     audit.record(
@@ -59,6 +61,29 @@ def create_organisation(new: NewOrganisation, *, actor: str, now: datetime) -> O
         details={"reference": new.reference, "customer_since": new.customer_since.isoformat()},
     )
     return organisation
+
+
+@transaction.atomic
+def switch_auto_invoicing(
+    *, organisation_id: int, is_off: bool, actor: str, reason: str, now: datetime
+) -> bool:
+    """Have the month end pass an organisation by, or take it up again; return whether that is new.
+
+    Its months wait and are billed in order when it is switched on. Rule: R11.
+    """
+    organisation = lock(organisation_id)
+    if organisation.auto_invoicing_off == is_off:
+        return False
+    Organisation.objects.filter(pk=organisation.pk).update(auto_invoicing_off=is_off)
+    audit.record(
+        actor=actor,
+        action="organisation.auto_invoicing_off" if is_off else "organisation.auto_invoicing_on",
+        subject=f"organisation:{organisation.pk}",
+        organisation_id=organisation.pk,
+        at=now,
+        details={"reason": reason},
+    )
+    return True
 
 
 @transaction.atomic

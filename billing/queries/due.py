@@ -52,9 +52,10 @@ class Customer(NamedTuple):
     accepted: bool
 
 
-# An organisation is billed for its first month, and then for each month after one that is billed.
+# An organisation is billed for its first month, and then for each month after one that is billed;
+# one whose automatic invoicing is off waits (R11).
 _DUE = """
-    o.id BETWEEN %(first_id)s AND %(last_id)s
+    o.id BETWEEN %(first_id)s AND %(last_id)s AND NOT o.auto_invoicing_off
     AND (o.closed_on IS NULL OR o.closed_on > %(month)s)
     AND NOT EXISTS (SELECT 1 FROM billing_billedmonth b
         WHERE b.organisation_id = o.id AND b.month = %(month)s)
@@ -84,7 +85,7 @@ def next_pages(last: BillingMonth, page: int) -> Pages | None:
             WITH owed AS (
                 SELECT o.id, o.customer_since, LEAST(%(last)s::date,
                     date_trunc('month', (o.closed_on - 1)::timestamp)::date) AS until
-                FROM accounts_organisation o
+                FROM accounts_organisation o WHERE NOT o.auto_invoicing_off
             ), unbilled AS (
                 SELECT w.id, w.until, COALESCE(
                     ((SELECT max(b.month) FROM billing_billedmonth b WHERE b.organisation_id = w.id)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q
 
+from accounts.models import Organisation
 from billing.enums import InvoiceKind, MonthOutcome
 from billing.models import BilledMonth, Invoice, InvoiceDocument, MonthRun, ParkedOrganisation
 from billing.queries import invoices
@@ -14,7 +15,10 @@ from core.months import BillingMonth
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A month's run, if it has begun, and what it has done so far."""
+    """A month's run, if it has begun, and what it has done so far.
+
+    `switched_off`: references of those whose automatic invoicing is off, billed for no month (R11).
+    """
 
     month: BillingMonth
     run: MonthRun | None
@@ -22,6 +26,7 @@ class Status:
     nothing: int
     totals: Sequence[Totals]
     parked: Sequence[ParkedOrganisation]
+    switched_off: Sequence[str]
     documents: int
 
 
@@ -43,6 +48,11 @@ def status(month: BillingMonth) -> Status:
             ParkedOrganisation.objects.filter(month=first_day, released_at=None)
             .select_related("organisation")
             .order_by("organisation_id")
+        ),
+        switched_off=list(
+            Organisation.objects.filter(auto_invoicing_off=True)
+            .order_by("reference")
+            .values_list("reference", flat=True)
         ),
         documents=InvoiceDocument.objects.filter(
             invoice__month=first_day, invoice__kind=InvoiceKind.MONTHLY

@@ -5,6 +5,7 @@ import pytest
 from django.conf import settings as portal
 from django.core.management import CommandError, call_command
 
+from accounts import services as accounts
 from billing.enums import RunState
 from billing.models import BilledMonth, Invoice, MonthRun, NumberSeries, ParkedOrganisation
 from billing.queries import due
@@ -28,6 +29,12 @@ def run_due(now: datetime) -> None:
     """Do what the month end has asked for, as a worker does; documents are another queue's."""
     with clock.fixed_at(now):
         work.run_due([work.DEFAULT_QUEUE])
+
+
+def run_everything(now: datetime) -> None:
+    """Plan and work, month after month, until nobody is due."""
+    while runs.plan(now) is not None:
+        run_due(now)
 
 
 def pages() -> list[str]:
@@ -285,3 +292,24 @@ def test_bill_page_of_work_asks_for_the_next_month_when_the_last_page_is_done() 
 
     assert [page[:7] for page in pages()] == ["2026-09", "2026-10"]
     assert books.bill() == Outcome(invoiced=1)
+
+
+def test_whose_automatic_invoicing_is_off_waits_and_is_then_billed_month_by_month() -> None:
+    version = books.starter()
+    waiting = books.customer(version, since=date(2026, 9, 1))
+    other = books.customer(version, since=date(2026, 10, 1))
+    switch = {"organisation_id": waiting.pk, "actor": make.ACTOR, "reason": "import", "now": NOW}
+    accounts.switch_auto_invoicing(is_off=True, **switch)
+
+    run_everything(DUE)
+
+    assert list(BilledMonth.objects.values_list("organisation_id", flat=True)) == [other.pk]
+    out = StringIO()
+    call_command("run_month", "2026-10", "--status", stdout=out)
+    assert f"automatic invoicing is off: {waiting.reference}" in out.getvalue()
+
+    accounts.switch_auto_invoicing(is_off=False, **switch)
+    run_everything(DUE)
+
+    months = BilledMonth.objects.filter(organisation=waiting).order_by("month")
+    assert list(months.values_list("month", flat=True)) == [date(2026, 9, 1), date(2026, 10, 1)]

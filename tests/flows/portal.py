@@ -33,8 +33,9 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def broker_url() -> str:
-    """Return a database of the test's broker that nothing else uses."""
-    return f"{settings.REDIS_URL.rpartition('/')[0]}/13"
+    """Return a database of the test's broker that no other test process uses."""
+    process = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    return f"{settings.REDIS_URL.rpartition('/')[0]}/{1 + int(process)}"
 
 
 def manage(*args: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -63,13 +64,16 @@ def begin(*args: str, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
 
 
 @contextmanager
-def worker(env: Mapping[str, str], log: Path) -> "Iterator[subprocess.Popen[bytes]]":
+def worker(
+    env: Mapping[str, str], log: Path, *options: str, queues: str = "default"
+) -> "Iterator[subprocess.Popen[bytes]]":
     """Have a real Celery worker of two processes run for the length of a block."""
     with log.open("wb") as out:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "celery", "-A", "billing_portal", "worker"),
-                *("-Q", "default", "-c", "2", "-l", "INFO", "--without-gossip", "--without-mingle"),
+                *("-Q", queues, "-c", "2", "-l", "INFO", "--without-gossip", "--without-mingle"),
+                *options,
             ],
             cwd=ROOT,
             env=dict(env),

@@ -33,7 +33,9 @@ class Terms:
 def create_missing(references: Sequence[str], terms: Terms, *, actor: str, now: datetime) -> int:
     """Create the organisations that are not there yet, named as referred to; return how many.
 
-    Each is created with its licence in one transaction. Raises NotOnSale, NoPrice or NoVendor.
+    Each is created with its licence in one transaction, and with automatic invoicing off: the
+    month end, which may come at any moment, must not bill its past before its usage is in. Raises
+    NotOnSale, NoPrice or NoVendor.
     """
     known = set(
         Organisation.objects.filter(reference__in=list(references)).values_list(
@@ -53,6 +55,7 @@ def create_missing(references: Sequence[str], terms: Terms, *, actor: str, now: 
             currency=terms.currency,
             language=terms.language,
             customer_since=terms.since,
+            auto_invoicing_off=True,
         )
         with transaction.atomic():
             organisation = accounts.create_organisation(new, actor=actor, now=now)
@@ -65,3 +68,16 @@ def create_missing(references: Sequence[str], terms: Terms, *, actor: str, now: 
                 now=now,
             )
     return len(missing)
+
+
+def let_invoice(references: Sequence[str], *, actor: str, now: datetime) -> None:
+    """Switch automatic invoicing on for those whose usage has come in as a whole."""
+    waiting = Organisation.objects.filter(reference__in=list(references), auto_invoicing_off=True)
+    for organisation_id in waiting.order_by("pk").values_list("pk", flat=True):
+        accounts.switch_auto_invoicing(
+            organisation_id=organisation_id,
+            is_off=False,
+            actor=actor,
+            reason="its usage has been imported",
+            now=now,
+        )

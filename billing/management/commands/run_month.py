@@ -109,6 +109,9 @@ class Command(BaseCommand):
                 f" (looked after by {parked.owner})"
             )
 
+        for reference in status.switched_off:
+            self.stdout.write(f"  automatic invoicing is off: {reference}")
+
     def _release(self, reference: str, reason: str) -> None:
         organisation = Organisation.objects.filter(reference=reference).first()
         if organisation is None:

@@ -121,6 +121,7 @@ ONE_A_MONTH = (
         JOIN accounts_organisation o ON o.created_at < r.started_at
             AND o.customer_since < (r.month + interval '1 month')::date
             AND (o.closed_on IS NULL OR o.closed_on > r.month)
+            AND NOT o.auto_invoicing_off
         WHERE r.state = 'done' AND r.month >= %(since)s
           AND NOT EXISTS (SELECT FROM billing_billedmonth b
               WHERE b.organisation_id = o.id AND b.month = r.month)

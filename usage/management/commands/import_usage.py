@@ -56,11 +56,13 @@ class Command(BaseCommand):
         now = clock.now()
         path: Path = options["file"]
         try:
+            created: list[str] = []
             if options["create_organisations"]:
-                self._create_organisations(path, options, now)
+                created = self._create_organisations(path, options, now)
             run = _Run(now, self._progress(path))
             with _opened(path) as file:
                 run.take_all(_reader(options["format"])(file), file)
+            organisations.let_invoice(created, actor=ACTOR, now=now)
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror}") from error
         except files.WrongFile as error:
@@ -69,7 +71,9 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self._summarise(run, options["report"])
 
-    def _create_organisations(self, path: Path, options: dict[str, Any], now: datetime) -> None:
+    def _create_organisations(
+        self, path: Path, options: dict[str, Any], now: datetime
+    ) -> list[str]:
         if options["format"] != "focus" or not options["licence"] or not options["since"]:
             raise CommandError(
                 "--create-organisations goes with --format focus, --licence CODE and --since DAY."
@@ -88,6 +92,7 @@ class Command(BaseCommand):
         except (organisations.NotOnSale, NoPrice) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{created} organisations created, {len(found) - created} were there.")
+        return found
 
     def _progress(self, path: Path) -> Callable[[int, int], None]:
         size = max(path.stat().st_size, 1)
