@@ -64,7 +64,7 @@ JA = Words(
     pay={
         PaymentTerms.PAYPAL: "ご登録のPayPalから自動でお引き落としいたします。お手続きは不要です。",
         PaymentTerms.PAID: "Paidによる請求書払いです。Paidからのご案内に従ってお支払いください。",
-        PaymentTerms.NONE: "お支払い方法が未登録です。ポータルの「請求情報」からご登録ください。",
+        PaymentTerms.NONE: "お支払い方法については、サポートまでお問い合わせください。",
     },
     separator="、",
 )
@@ -103,9 +103,7 @@ EN = Words(
             "There is nothing you need to do."
         ),
         PaymentTerms.PAID: "Paid by invoice through Paid. Follow the instructions that Paid sends you.",
-        PaymentTerms.NONE: (
-            "No payment method is registered yet. Add one in the portal under Billing Information."
-        ),
+        PaymentTerms.NONE: "Support will tell you how to pay.",
     },
     separator=", ",
 )

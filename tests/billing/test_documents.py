@@ -105,7 +105,7 @@ def test_invoice_prints_number_dates_and_each_line_with_its_computation() -> Non
     [
         (PaymentTerms.PAYPAL, "ご登録のPayPalから自動でお引き落としいたします。"),
         (PaymentTerms.PAID, "Paidによる請求書払いです。"),
-        (PaymentTerms.NONE, "お支払い方法が未登録です。"),
+        (PaymentTerms.NONE, "お支払い方法については、サポートまで"),
     ],
 )
 def test_invoice_says_how_to_pay(terms: PaymentTerms, sentence: str) -> None:
