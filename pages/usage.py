@@ -65,6 +65,7 @@ class UsagePage:
     name: str
     is_final: bool
     has_invoice: bool
+    invoice_url: str
     gross_in_text: str
     as_of: str
     billed_on: str
@@ -99,8 +100,20 @@ def picker(
     )
 
 
+def _invoice_url(organisation: Organisation, view: MonthView) -> str:
+    if view.invoice is None:
+        return ""
+    ids = {"organisation": organisation.public_id, "invoice": view.invoice.public_id}
+    return reverse("invoice", kwargs=ids)
+
+
 def page(
-    organisation: Organisation, view: MonthView, *, grace: timedelta, now: datetime
+    organisation: Organisation,
+    view: MonthView,
+    *,
+    grace: timedelta,
+    now: datetime,
+    may_see_invoices: bool,
 ) -> UsagePage:
     """Return a month ready to be shown. Rule: S1-09, S1-10."""
     currency = view.currency
@@ -113,6 +126,7 @@ def page(
         name=writing.month(view.month),
         is_final=view.state == MonthState.FINAL,
         has_invoice=view.invoice is not None,
+        invoice_url=_invoice_url(organisation, view) if may_see_invoices else "",
         gross_in_text=writing.money_in_text(view.gross, currency),
         as_of=writing.moment(view.as_of, view.zone.key),
         billed_on=writing.day(billed_at.astimezone(view.zone).date()),

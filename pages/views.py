@@ -58,7 +58,13 @@ def usage(request: PortalRequest) -> HttpResponse:
         context["refusal"] = _refusal(selectable)
         return _usage_page(request, context, status=400)
     context["picker"] = presented.picker(organisation, month, selectable)
-    context["page"] = presented.page(organisation, view, grace=settings.BILLING_GRACE, now=now)
+    context["page"] = presented.page(
+        organisation,
+        view,
+        grace=settings.BILLING_GRACE,
+        now=now,
+        may_see_invoices=request.membership.role == Role.ROOT,
+    )
     return _usage_page(request, context)
 
 

@@ -131,6 +131,18 @@ def test_a_closed_month_is_final_and_says_what_the_invoice_says(
     assert "+70,000 came in after the bill" in page
 
 
+def test_a_closed_month_leads_the_root_to_its_invoice(aoba: Organisation) -> None:
+    root = _signed_in(aoba, Role.ROOT)
+    manager = _signed_in(aoba, Role.MANAGER)
+    customers.close(aoba, customers.OCTOBER)
+    ids = {"organisation": aoba.public_id, "invoice": aoba.invoices.get().public_id}
+    link = f'<a href="{reverse("invoice", kwargs=ids)}">Open the invoice</a>'
+
+    assert link in _page(root, aoba, "?date=2026-10")
+    assert "Open the invoice" not in _page(root, aoba, "?date=2026-11")
+    assert "Open the invoice" not in _page(manager, aoba, "?date=2026-10")
+
+
 def test_the_page_speaks_japanese(aoba: Organisation) -> None:
     make.member(aoba)
 
