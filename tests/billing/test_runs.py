@@ -298,8 +298,17 @@ def test_whose_automatic_invoicing_is_off_waits_and_is_then_billed_month_by_mont
     version = books.starter()
     waiting = books.customer(version, since=date(2026, 9, 1))
     other = books.customer(version, since=date(2026, 10, 1))
-    switch = {"organisation_id": waiting.pk, "actor": make.ACTOR, "reason": "import", "now": NOW}
-    accounts.switch_auto_invoicing(is_off=True, **switch)
+
+    def switch(*, is_off: bool) -> None:
+        accounts.switch_auto_invoicing(
+            organisation_id=waiting.pk,
+            is_off=is_off,
+            actor=make.ACTOR,
+            reason="its usage is being imported",
+            now=NOW,
+        )
+
+    switch(is_off=True)
 
     run_everything(DUE)
 
@@ -308,7 +317,7 @@ def test_whose_automatic_invoicing_is_off_waits_and_is_then_billed_month_by_mont
     call_command("run_month", "2026-10", "--status", stdout=out)
     assert f"automatic invoicing is off: {waiting.reference}" in out.getvalue()
 
-    accounts.switch_auto_invoicing(is_off=False, **switch)
+    switch(is_off=False)
     run_everything(DUE)
 
     months = BilledMonth.objects.filter(organisation=waiting).order_by("month")
