@@ -36,6 +36,7 @@ def main(arguments: Sequence[str]) -> int:
         "test": _test,
         "bench": _bench,
         "check": checks.run,
+        "pictures": _pictures,
     }
     return commands[command](rest)
 
@@ -235,6 +236,15 @@ def _bench(arguments: Sequence[str]) -> int:
                 return code
             call = [sys.executable, "-m", f"benchmarks.{name}", *rest]
             return processes.run_in_foreground(call, environment=variables, folder=ROOT)
+
+
+def _pictures(_arguments: Sequence[str]) -> int:
+    state = places.kept_state("run")
+    sign_ins = environment.demo_sign_ins(state)
+    if not sign_ins.exists():
+        raise DevError("./dev pictures photographs the demo portal: start it with ./dev run first.")
+    call = [sys.executable, "-m", "devstack.pictures", _last_origin(state), str(sign_ins)]
+    return processes.run_in_foreground(call, environment=dict(os.environ), folder=ROOT)
 
 
 def _manage_py(arguments: Sequence[str], variables: Mapping[str, str], *, folder: Path) -> int:
