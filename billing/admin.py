@@ -1,25 +1,15 @@
 """The month end in the back office: to be read, and parked organisations to be let go on."""
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.admin import ReadOnly
 from billing.models import Invoice, MonthRun, ParkedOrganisation
 from billing.services import park
 from core import clock
-
-
-class ReasonForm(ActionForm):
-    """What an action of the list asks for: why."""
-
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"), required=False, max_length=200, widget=forms.TextInput
-    )
+from core.admin import ReadOnly, ReasonForm
 
 
 @admin.register(MonthRun)
@@ -55,7 +45,10 @@ class ParkedOrganisationAdmin(ReadOnly):
     action_form = ReasonForm
     actions = ["release"]
 
-    @admin.action(description=gettext_lazy("Let the selected organisations go on (give a reason)"))
+    @admin.action(
+        description=gettext_lazy("Let the selected organisations go on (give a reason)"),
+        permissions=["release"],
+    )
     def release(self, request: HttpRequest, queryset: QuerySet[ParkedOrganisation]) -> None:
         reason = request.POST.get("reason", "")
         for parked in queryset.filter(released_at=None):

@@ -29,7 +29,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Case, F, Min, QuerySet, Value, When
 from kombu.exceptions import OperationalError as BrokerUnreachable
 
-from core import canonical, clock
+from core import audit, canonical, clock
 from core.canonical import Json
 from core.enums import WorkState
 from core.models import Heartbeat, Work
@@ -67,6 +67,10 @@ class NotYet(Exception):
     def __init__(self, due_at: datetime) -> None:
         super().__init__(due_at)
         self.due_at = due_at
+
+
+class ReasonMissing(ValueError):
+    """What staff do to parked work needs a reason that can be read later."""
 
 
 class OutsideTransaction(RuntimeError):
@@ -233,15 +237,28 @@ def oldest_due_at(now: datetime) -> datetime | None:
 
 
 @transaction.atomic
-def release(work_id: int, *, now: datetime) -> bool:
-    """Make parked work due again; return whether it was parked."""
-    released = Work.objects.filter(pk=work_id, state=WorkState.PARKED).update(
+def release(work_id: int, *, actor: str, reason: str, now: datetime) -> bool:
+    """Make parked work due again, for a reason that the trail keeps; return whether it was parked.
+
+    Raises ReasonMissing. Rule: R12, R15.
+    """
+    if not reason.strip():
+        raise ReasonMissing
+    work = Work.objects.select_for_update().filter(pk=work_id, state=WorkState.PARKED).first()
+    if work is None:
+        return False
+    Work.objects.filter(pk=work_id).update(
         state=WorkState.DUE, ended_at=None, due_at=now, attempts=0, reason="", owner=""
     )
-    if released:
-        work = Work.objects.get(pk=work_id)
-        transaction.on_commit(lambda: wake(work.queue))
-    return bool(released)
+    audit.record(
+        actor=actor,
+        action="work.released",
+        subject=f"work:{work_id}",
+        at=now,
+        details={"kind": work.kind, "key": work.key, "reason": reason.strip()},
+    )
+    transaction.on_commit(lambda: wake(work.queue))
+    return True
 
 
 def forget_done(now: datetime) -> None:

@@ -210,8 +210,8 @@ def test_parked_work_stays_until_staff_release_it() -> None:
 
     done: list[Payload] = []
     handle_into(done)
-    assert work.release(only().pk, now=NOW)
-    assert not work.release(only().pk, now=NOW)
+    assert work.release(only().pk, actor="user:1", reason="looked at", now=NOW)
+    assert not work.release(only().pk, actor="user:1", reason="looked at", now=NOW)
     work.run_due()
 
     assert len(done) == 1
