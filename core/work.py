@@ -43,6 +43,7 @@ Planner = Callable[[datetime], None]
 DEFAULT_QUEUE = "default"
 PDF_QUEUE = "pdf"
 QUEUES = (DEFAULT_QUEUE, PDF_QUEUE)
+TICK = "tick"
 MAX_ATTEMPTS = 8
 # More wake-ups than this do not bring more hands.
 WAKES = 16
@@ -197,7 +198,7 @@ def plan(now: datetime) -> None:
             raise
         except Exception:
             log.exception("WORK_PLANNER_FAILED %s.%s", planner.__module__, planner.__name__)
-    beat("tick", now)
+    beat(TICK, now)
 
 
 def run_due(
@@ -230,10 +231,15 @@ def due_count(queue: str, now: datetime) -> int:
     return _due(now).filter(queue=queue).count()
 
 
-def oldest_due_at(now: datetime) -> datetime | None:
-    """Return since when the oldest piece of work that nobody has taken up has been due."""
-    oldest: datetime | None = _due(now).aggregate(at=Min("due_at"))["at"]
+def oldest_due_at(queue: str, now: datetime) -> datetime | None:
+    """Return since when the oldest piece of a queue that nobody has taken up has been due."""
+    oldest: datetime | None = _due(now).filter(queue=queue).aggregate(at=Min("due_at"))["at"]
     return oldest
+
+
+def last_beat(name: str) -> datetime | None:
+    """Return when `name` was last at work, if it ever was."""
+    return Heartbeat.objects.filter(name=name).values_list("at", flat=True).first()
 
 
 @transaction.atomic
