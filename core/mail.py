@@ -1,5 +1,6 @@
 """Mail leaves through the outbox: written in the transaction that it tells of, sent later. Rule: R2."""
 
+import smtplib
 from collections.abc import Sequence
 from datetime import datetime
 from email.utils import make_msgid
@@ -14,6 +15,16 @@ from core.models import Mail
 from core.work import Job
 
 SEND_MAIL = Job("core.send_mail")
+
+_PERMANENT = 500
+
+
+class ServerAway(Exception):
+    """The mail server cannot be reached, or says that it will take the mail later."""
+
+
+class Refused(Exception):
+    """The mail server will never take this mail."""
 
 
 class OutboxBackend(BaseEmailBackend):
@@ -30,7 +41,8 @@ class OutboxBackend(BaseEmailBackend):
 def deliver(*, mail_id: int, now: datetime) -> None:
     """Hand a stored mail to the mail server, once unless the answer is lost.
 
-    A repeated mail carries the same Message-ID. Raises what the mail server's client raises.
+    A repeated mail carries the same Message-ID. Raises ServerAway, or Refused where trying again
+    would not help.
     """
     mail = Mail.objects.get(pk=mail_id)
     if mail.sent_at:
@@ -45,8 +57,32 @@ def deliver(*, mail_id: int, now: datetime) -> None:
     )
     if mail.html:
         message.attach_alternative(mail.html, "text/html")
-    message.send()
+    try:
+        message.send()
+    except OSError as fault:
+        raise (Refused if _is_final(fault) else ServerAway)(_told(fault)) from None
     Mail.objects.filter(pk=mail_id).update(sent_at=now)
+
+
+def _is_final(fault: OSError) -> bool:
+    """Whether the server refuses the mail itself: with a code from 500 on (RFC 5321, 4.2.1)."""
+    if isinstance(fault, smtplib.SMTPRecipientsRefused):
+        return all(code >= _PERMANENT for code, _ in fault.recipients.values())
+    if isinstance(fault, smtplib.SMTPServerDisconnected | smtplib.SMTPConnectError):
+        return False
+    if isinstance(fault, smtplib.SMTPResponseException):
+        return fault.smtp_code >= _PERMANENT
+    return isinstance(fault, smtplib.SMTPException)
+
+
+def _told(fault: OSError) -> str:
+    """Return what happened, without the addresses that the client's own words may hold."""
+    codes: list[int] = []
+    if isinstance(fault, smtplib.SMTPRecipientsRefused):
+        codes = sorted({code for code, _ in fault.recipients.values()})
+    elif isinstance(fault, smtplib.SMTPResponseException):
+        codes = [fault.smtp_code]
+    return " ".join([type(fault).__name__, *map(str, codes)])
 
 
 def _store(message: EmailMessage) -> None:

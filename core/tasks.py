@@ -41,4 +41,9 @@ def clean_up(now: datetime) -> None:
 
 @work.handles(mail.SEND_MAIL)
 def send_mail(payload: work.Payload, now: datetime) -> None:
-    mail.deliver(mail_id=int(str(payload["mail_id"])), now=now)
+    try:
+        mail.deliver(mail_id=int(str(payload["mail_id"])), now=now)
+    except mail.ServerAway as fault:
+        raise work.Passing(str(fault)) from fault
+    except mail.Refused as fault:
+        raise work.Park(f"The mail server refuses it: {fault}") from fault

@@ -8,9 +8,9 @@ A room names its jobs in `jobs.py` and carries them out in `tasks.py`:
     @handles(jobs.BILL_PAGE)                                    # billing/tasks.py
     def bill_page(payload: Payload, now: datetime) -> None: …
 
-A handler may run again at any time: it returns (done), raises `NotYet` (again, later) or `Park`
-(a person must look). A passing fault of the database is tried again with back-off; everything
-else parks the work with its reason, and is never dropped.
+A handler may run again at any time: it returns (done), raises `NotYet` (again, later), `Passing` (a
+fault outside that will pass) or `Park` (a person must look). A passing fault, of the database too, is
+tried again with back-off; everything else parks the work with its reason, and is never dropped.
 """
 
 import logging
@@ -68,6 +68,10 @@ class NotYet(Exception):
     def __init__(self, due_at: datetime) -> None:
         super().__init__(due_at)
         self.due_at = due_at
+
+
+class Passing(Exception):
+    """A fault outside that will pass; the work is tried again with back-off, and parked at the end."""
 
 
 class ReasonMissing(ValueError):
@@ -319,6 +323,9 @@ def _do(item: Work) -> None:
         _wait(item, later.due_at)
     except Park as parked:
         _park(item, str(parked), now)
+    except Passing as fault:
+        log.warning("work is tried again: %s", fault, extra={"kind": item.kind, "key": item.key})
+        _retry(item, now, str(fault))
     except (OperationalError, InterfaceError) as fault:
         connection.close_if_unusable_or_obsolete()
         log.warning("work is tried again: %s", fault, extra={"kind": item.kind, "key": item.key})
@@ -373,7 +380,7 @@ def _wait(item: Work, due_at: datetime) -> None:
 
 def _retry(item: Work, now: datetime, reason: str) -> None:
     due_at = now + timedelta(seconds=min(5 * 2**item.attempts, 3600))
-    _update(item, due_at=due_at, lease_until=None, reason=reason[:4000])
+    _update(item, due_at=due_at, lease_until=None, reason=_kept(reason))
 
 
 def _park(item: Work, reason: str, now: datetime) -> None:
@@ -384,6 +391,13 @@ def _park(item: Work, reason: str, now: datetime) -> None:
         ended_at=now,
         lease_until=None,
         again=False,
-        reason=reason[:4000] or "unknown",
+        reason=_kept(reason) or "unknown",
         owner="operations",
+    )
+
+
+def _kept(reason: str) -> str:
+    """Return a reason as the database can hold it: no NUL, no half of a surrogate pair."""
+    return (
+        reason.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()[:4000]
     )

@@ -1,3 +1,4 @@
+import smtplib
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from django.db import transaction
 from pytest_django.fixtures import Settings
 
 from core import work
+from core.enums import WorkState
 from core.models import Mail, Work
 
 
@@ -42,3 +44,51 @@ def test_a_mail_of_a_transaction_that_fails_is_never_sent(settings: Settings) ->
         transaction.set_rollback(True)
 
     assert (Mail.objects.count(), Work.objects.count()) == (0, 0)
+
+
+class Refusing:
+    """A mail server's client, at the edge of the network, that fails as it is told."""
+
+    fault: OSError
+
+    def __init__(self, **_options: object) -> None:
+        pass
+
+    def send_messages(self, _messages: object) -> int:
+        raise self.fault
+
+
+def _parked(code: int) -> smtplib.SMTPRecipientsRefused:
+    return smtplib.SMTPRecipientsRefused({"hanako@example.com": (code, b"no")})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [
+        pytest.param(ConnectionRefusedError(111, "refused"), WorkState.DUE, id="away"),
+        pytest.param(smtplib.SMTPServerDisconnected("gone"), WorkState.DUE, id="broke off"),
+        pytest.param(smtplib.SMTPConnectError(554, b"full"), WorkState.DUE, id="takes nobody now"),
+        pytest.param(smtplib.SMTPDataError(451, b"later"), WorkState.DUE, id="later"),
+        pytest.param(_parked(450), WorkState.DUE, id="grey-listed"),
+        pytest.param(_parked(550), WorkState.PARKED, id="no such address"),
+        pytest.param(smtplib.SMTPDataError(554, b"no"), WorkState.PARKED, id="refused"),
+    ],
+)
+def test_a_mail_waits_for_a_server_that_is_away_and_is_parked_where_it_is_refused(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fault: OSError,
+    state: WorkState,
+) -> None:
+    settings.EMAIL_BACKEND = "core.mail.OutboxBackend"
+    settings.DELIVERY_EMAIL_BACKEND = f"{__name__}.Refusing"
+    monkeypatch.setattr(Refusing, "fault", fault, raising=False)
+
+    _message().send()
+    work.run_due()
+
+    assert Work.objects.get().state == state
+    assert Mail.objects.get().sent_at is None
+    assert "hanako" not in caplog.text + Work.objects.get().reason

@@ -217,6 +217,16 @@ def test_parked_work_stays_until_staff_release_it() -> None:
     assert len(done) == 1
 
 
+def test_a_reason_that_no_database_can_hold_parks_its_work_all_the_same() -> None:
+    handle(_raise(ValueError("half of \ud800 and \0")))
+    JOB.enqueue(key="a", due_at=NOW)
+
+    work.run_due()
+
+    assert only().state == WorkState.PARKED
+    assert "half of" in only().reason
+
+
 def test_putting_off_is_no_failed_try() -> None:
     handle(_raise(NotYet(NOW + SOON)))
     JOB.enqueue(key="a", due_at=NOW)
