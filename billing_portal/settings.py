@@ -103,6 +103,9 @@ _database["OPTIONS"]["options"] = " ".join(
         "statement_timeout": f"{env.number('DB_STATEMENT_TIMEOUT_SECONDS', 60)}s",
         "lock_timeout": f"{env.number('DB_LOCK_TIMEOUT_SECONDS', 10)}s",
         "idle_in_transaction_session_timeout": "120s",
+        # Requests and workers run beside each other: a statement that takes a second core takes it
+        # from them, and starting its helpers costs more than a page of organisations gains.
+        "max_parallel_workers_per_gather": "0",
     }.items()
 )
 _database["CONN_MAX_AGE"] = 0 if MODE == "test" else 300

@@ -53,18 +53,16 @@ class Customer(NamedTuple):
 
 
 # An organisation is billed for its first month, and then for each month after one that is billed;
-# one whose automatic invoicing is off waits (R11).
+# one whose automatic invoicing is off waits (R11). Subqueries that yield a value are looked up for
+# each organisation by key: an EXISTS would be joined with all that was ever billed.
 _DUE = """
     o.id BETWEEN %(first_id)s AND %(last_id)s AND NOT o.auto_invoicing_off
     AND (o.closed_on IS NULL OR o.closed_on > %(month)s)
-    AND NOT EXISTS (SELECT 1 FROM billing_billedmonth b
-        WHERE b.organisation_id = o.id AND b.month = %(month)s)
-    AND (EXISTS (SELECT 1 FROM billing_billedmonth b
-            WHERE b.organisation_id = o.id AND b.month = %(before)s)
-        OR (o.customer_since >= %(month)s AND o.customer_since < %(end)s AND NOT EXISTS (
-            SELECT 1 FROM billing_billedmonth b WHERE b.organisation_id = o.id)))
-    AND NOT EXISTS (SELECT 1 FROM billing_parkedorganisation p
-        WHERE p.organisation_id = o.id AND p.released_at IS NULL)
+    AND COALESCE(
+        (SELECT max(b.month) FROM billing_billedmonth b WHERE b.organisation_id = o.id) = %(before)s,
+        o.customer_since >= %(month)s AND o.customer_since < %(end)s)
+    AND (SELECT min(p.month) FROM billing_parkedorganisation p
+        WHERE p.organisation_id = o.id AND p.released_at IS NULL) IS NULL
 """
 
 
@@ -161,8 +159,8 @@ def customers(organisation_ids: Sequence[int], month: BillingMonth) -> list[Cust
             FROM accounts_organisation o
             LEFT JOIN LATERAL (SELECT e.seq, e.digest FROM core_auditentry e
                 WHERE e.chain = o.id ORDER BY e.seq DESC LIMIT 1) a ON true
-            WHERE o.id = ANY(%(ids)s) AND NOT EXISTS (SELECT 1 FROM billing_billedmonth b
-                WHERE b.organisation_id = o.id AND b.month = %(month)s)
+            WHERE o.id = ANY(%(ids)s) AND (SELECT b.month FROM billing_billedmonth b
+                WHERE b.organisation_id = o.id AND b.month = %(month)s) IS NULL
             ORDER BY o.id
             """,
             {

@@ -142,19 +142,19 @@ def _organisations(ids: list[int], month: BillingMonth, zone: ZoneInfo) -> list[
                   AND (s.until_at IS NULL OR s.until_at > %(at)s
                        OR (s.until_at = %(at)s AND EXISTS (
                            SELECT 1 FROM plans_selection n
-                           WHERE n.organisation_id = s.organisation_id
+                           WHERE n.organisation_id = ANY(%(ids)s)
+                             AND n.organisation_id = s.organisation_id
                              AND n.category = s.category AND n.from_at = %(at)s)))
             )
             SELECT o.id, o.country, o.currency,
                    l.plan_version_id, l.steps, p.plan_version_id, p.steps,
-                   b.credit::text
+                   (SELECT b.credit::text FROM billing_billedmonth b
+                    WHERE b.organisation_id = o.id AND b.month = %(before)s AND b.credit <> '{}')
             FROM accounts_organisation o
             LEFT JOIN fee l ON l.organisation_id = o.id AND l.category = %(licence)s
                 AND (o.closed_on IS NULL OR o.closed_on > %(first_day)s)
             LEFT JOIN fee p ON p.organisation_id = o.id AND p.category = %(support)s
                 AND (o.closed_on IS NULL OR o.closed_on > %(first_day)s)
-            LEFT JOIN billing_billedmonth b ON b.organisation_id = o.id
-                AND b.month = %(before)s AND b.credit <> '{}'
             WHERE o.id = ANY(%(ids)s)
             ORDER BY o.id
             """,
