@@ -119,7 +119,8 @@ def page(
     currency = view.currency
     billed_at = view.month.ends_at(view.zone) + grace
     days = [escape(name) for name in _day_names(view.month)]
-    columns = [_column([each.daily.get(day) for day in view.month.days()]) for each in view.meters]
+    drawn = [each for each in view.meters if each.daily] or view.meters
+    columns = [_column([each.daily.get(day) for day in view.month.days()]) for each in drawn]
     previous = _previous(organisation, view)
     fees = [line for line in view.lines if line.kind == LineKind.FEE]
     return UsagePage(
@@ -148,12 +149,10 @@ def page(
         ),
         charts=rows.joined(
             _chart(meter, view, days, column)
-            for meter, column in zip(view.meters, columns, strict=True)
+            for meter, column in zip(drawn, columns, strict=True)
             if meter.daily
         ),
-        day_heads=rows.heads(
-            [(_meter_name(each.meter), _unit(each.meter)) for each in view.meters]
-        ),
+        day_heads=rows.heads([(_meter_name(each.meter), _unit(each.meter)) for each in drawn]),
         day_rows=rows.of_days(days[: len(view.days)], columns),
         csv_url=_url(organisation, view.month, "usage_csv"),
     )

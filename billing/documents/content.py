@@ -93,7 +93,7 @@ def content_of(sheet: Sheet, language: Language | None = None) -> Content:
             _address(sheet.recipient.postal_code, sheet.recipient.address, language),
         ),
         honorific=words.honorific,
-        rows=tuple(_row(line, sheet, language, words) for line in sheet.lines),
+        rows=tuple(_row(line, sheet, language, words) for line in sheet.lines if _says(line)),
         taxes=tuple(
             TaxRow(
                 words.tax_names[TaxCode(tax.tax_code)],
@@ -107,6 +107,11 @@ def content_of(sheet: Sheet, language: Language | None = None) -> Content:
         gross=written(invoice.gross, invoice.currency),
         notes=tuple(_notes(sheet, language, words)),
     )
+
+
+def _says(line: Line) -> bool:
+    """Say whether a line is worth paper: a meter that was not used is on the usage page alone."""
+    return not isinstance(line.why, UsageWhy) or bool(line.why.used or line.row.net)
 
 
 def detail_of(line: Line, currency: str, words: Words) -> str:

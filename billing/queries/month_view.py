@@ -74,6 +74,7 @@ class IssuedAs:
 class MonthView:
     """Amounts in minor units of `currency`. `as_of`: now for a provisional month, else when billed.
 
+    `meters`: those that the plan prices, and those with usage in this month or the one before.
     `days`: the days of the month that have begun. `invoice`: None also for a final month that had
     nothing to bill. `months`: what can be chosen under "Date", oldest first.
     """
@@ -165,7 +166,7 @@ def month_view(
         net=bill.net,
         tax=bill.tax,
         gross=bill.gross,
-        meters=tuple(_meter(meter, bill, usage, shown) for meter in meters),
+        meters=tuple(filter(_concerns, (_meter(each, bill, usage, shown) for each in meters))),
         days=tuple(day for day in month.days() if day <= today),
         previous=shown,
         invoice=this.invoice,
@@ -297,6 +298,11 @@ def _meter(meter: Meter, bill: Bill, usage: _Usage, previous: PreviousMonth | No
         late=EXACT.subtract(_month_of(meter, daily), used),
         used_before=previous.used.get(meter.code, Decimal(0)) if previous else None,
     )
+
+
+def _concerns(meter: MeterView) -> bool:
+    """Say whether a meter has a price here, even at zero, or use: others are other customers'."""
+    return bool(meter.charged or meter.daily or meter.used or meter.used_before)
 
 
 def _decimal(explained: object) -> Decimal | None:

@@ -100,6 +100,16 @@ def test_invoice_prints_number_dates_and_each_line_with_its_computation() -> Non
 
 
 @pytest.mark.django_db
+@pytest.mark.django_db
+def test_invoice_leaves_out_a_meter_that_was_not_used() -> None:
+    organisation = make.organisation(language=Language.EN)
+
+    text = paper.text_of(pdf_of(paper.invoice(organisation, paper.bill(used="0"))))
+
+    assert "Starter200" in text
+    assert "calls" not in text
+
+
 @pytest.mark.parametrize(
     ("terms", "sentence"),
     [

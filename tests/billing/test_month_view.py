@@ -232,6 +232,19 @@ def test_month_view_counts_gauges_as_they_aggregate(
     assert [meter.included for meter in shown.meters] == [100_000, None, None]
 
 
+def test_month_view_leaves_out_meters_that_are_neither_priced_nor_used(
+    organisation: Organisation, calls: Meter
+) -> None:
+    make.meter("of-another-product")
+    used_before = make.meter("tried-once")
+    use(organisation, used_before, [(date(2026, 10, 3), 5)])
+
+    shown = view(organisation, BillingMonth(2026, 11))
+
+    assert [each.meter.code for each in shown.meters] == ["calls", "tried-once"]
+    assert shown.meters[0].used == 0
+
+
 @pytest.mark.parametrize("month", [BillingMonth(2026, 7), BillingMonth(2026, 12)])
 def test_month_view_refuses_a_month_before_the_contract_or_to_come(
     organisation: Organisation, month: BillingMonth
