@@ -70,7 +70,7 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def _hand_over(self, sign_ins: list[SignIn], key: str) -> None:
-        """Print who can sign in, and leave it where DEMO_SIGNINS_FILE says."""
+        """Leave who can sign in where DEMO_SIGNINS_FILE says, or print it."""
         widest = max(len(sign_in.email) for sign_in in sign_ins)
         longest = max(len(sign_in.password) for sign_in in sign_ins)
         lines = [
@@ -80,8 +80,10 @@ class Command(BaseCommand):
         ]
         lines.append(f"{'API key':8}  {key}")
         told = "\n".join(lines)
-        self.stdout.write(f"\n{told}")
         if file := os.environ.get("DEMO_SIGNINS_FILE"):
             path = Path(file)
             path.touch(mode=0o600)
             path.write_text(told + "\n", encoding="utf-8")
+            self.stdout.write(f"Who can sign in is in {path}.")
+        else:
+            self.stdout.write(f"\n{told}")
