@@ -6,10 +6,10 @@ from celery import shared_task
 
 from core import clock, mail, work
 
-# One message keeps a worker for so long at most, well within Celery's time limit; what is left is
-# woken again.
+# One message keeps a worker for so long at most; what is left is woken again. A worker that is told
+# to stop finishes its message first, so that this is also how long a restart waits.
 PIECES = 100
-SECONDS = 60.0
+SECONDS = 3.0
 
 
 @shared_task(name="core.look", ignore_result=True)

@@ -25,7 +25,7 @@ from plans import queries as plans
 
 log = logging.getLogger(__name__)
 
-DOCUMENTS = 50
+DOCUMENTS = 10
 # More failures than this, and more than successes, are no matter of an organisation's data.
 _FEW = 50
 
