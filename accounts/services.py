@@ -10,6 +10,8 @@ from accounts.enums import Language, Role
 from accounts.models import ApiKey, Membership, Organisation, User
 from core import audit
 
+SWITCHED_OFF, SWITCHED_ON = "organisation.auto_invoicing_off", "organisation.auto_invoicing_on"
+
 
 @dataclass(frozen=True, slots=True)
 class NewOrganisation:
@@ -77,7 +79,7 @@ def switch_auto_invoicing(
     Organisation.objects.filter(pk=organisation.pk).update(auto_invoicing_off=is_off)
     audit.record(
         actor=actor,
-        action="organisation.auto_invoicing_off" if is_off else "organisation.auto_invoicing_on",
+        action=SWITCHED_OFF if is_off else SWITCHED_ON,
         subject=f"organisation:{organisation.pk}",
         organisation_id=organisation.pk,
         at=now,

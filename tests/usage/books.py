@@ -3,6 +3,7 @@
 from collections import defaultdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from plans.models import Meter
 from usage.models import DailyUsage, UsageEvent
@@ -11,6 +12,7 @@ from usage.services.batches import Row
 from usage.services.ingest import Report
 from usage.services.staging import Window
 
+TOKYO = ZoneInfo("Asia/Tokyo")
 NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 WINDOW = Window(latest=datetime(2026, 11, 23, 5, 0, tzinfo=UTC))
 

@@ -4,6 +4,8 @@ import signal
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -16,13 +18,16 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from accounts import services as accounts
 from accounts.models import Organisation
 from core import clock
 from plans.models import Meter, Selection
 from tests import make
 from tests.usage import books
-from usage.management.commands.import_usage import inert
-from usage.models import DailyUsage, UsageEvent
+from usage.management.commands.import_usage import Run
+from usage.models import DailyUsage, UsageEvent, UsageRevision
+from usage.services import batches
+from usage.services.batches import Row
 
 HEADER = "organisation,event_id,meter,occurred_at,quantity,corrects\n"
 FOCUS_SAMPLE = settings.BASE_DIR.parent / "shared" / "data" / "focus_sample_1_0.csv"
@@ -104,12 +109,6 @@ def test_an_import_lists_what_it_did_not_take_by_line(tmp_path: Path) -> None:
         ("5", "rejected", "text_wrong"),
         ("6", "rejected", "meter_unknown"),
     ]
-
-
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝"])
-def test_no_cell_of_the_report_is_a_formula(start: str) -> None:
-    assert inert(f"{start}cmd") == f"'{start}cmd"
-    assert inert("cmd") == "cmd"
 
 
 @pytest.mark.usefixtures("_aoba")
@@ -282,3 +281,52 @@ def test_an_import_that_is_killed_is_started_again(tmp_path: Path) -> None:
     assert sum(day[0] for day in books.days().values()) == sum(
         Decimal(f"0.{n + 1}") for n in range(rows)
     )
+
+
+@pytest.mark.usefixtures("_aoba")
+def test_an_import_that_outlasts_the_month_notes_what_came_in_after_its_end(tmp_path: Path) -> None:
+    """Else the month end, which passes meanwhile, bills it never. Rule: B-08."""
+    file = tmp_path / "empty"
+    file.touch()
+
+    def event(number: int) -> Row:
+        return books.row(number, event_id=f"e{number}", occurred_at="2026-10-31T10:00:00Z")
+
+    def rows(until: ExitStack) -> Iterator[Row]:
+        yield from (event(number) for number in range(batches.MOST_EVENTS))
+        assert not UsageRevision.objects.exists()
+        until.enter_context(clock.fixed_at(datetime(2026, 11, 1, 7, tzinfo=books.TOKYO)))
+        yield event(batches.MOST_EVENTS)
+
+    with ExitStack() as until, file.open(encoding="utf-8") as nothing:
+        until.enter_context(clock.fixed_at(datetime(2026, 10, 31, 23, tzinfo=books.TOKYO)))
+        Run(lambda *_: None).take_all(rows(until), nothing)
+
+    assert UsageRevision.objects.get().month == date(2026, 10, 1)
+
+
+def test_an_import_leaves_invoicing_off_where_staff_have_switched_it_off(
+    db: None, tmp_path: Path
+) -> None:
+    """Rule: R11. A file that names their customer is no reason to bill it."""
+    make.vendor()
+    make.plan_version("focus")
+    meter = make.meter("requests")
+    Meter.objects.filter(pk=meter.pk).update(consumed_unit="Requests")
+    theirs = make.organisation(reference="Atlas")
+    accounts.switch_auto_invoicing(
+        organisation_id=theirs.pk, is_off=True, actor="user:1", reason="a dispute", now=make.NOW
+    )
+    path = tmp_path / "focus.csv"
+    path.write_text(
+        FOCUS_HEADER + "1,Usage,2026-09-01 00:00:00,3,Requests,77,Atlas\n"
+        "2,Usage,2026-09-01 00:00:00,3,Requests,78,Boreas\n"
+    )
+
+    out, failed = run(
+        path, "focus", "--create-organisations", "--licence", "focus", "--since", "2024-08-01"
+    )
+
+    assert failed is None, out
+    off = {one.reference: one.auto_invoicing_off for one in Organisation.objects.all()}
+    assert off == {"Atlas": True, "Boreas": False}

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from accounts import services as accounts
 from accounts.enums import Language
 from accounts.models import Organisation
 from accounts.services import NewOrganisation
+from core.models import AuditEntry
 from core.months import start_of_day
 from plans import queries as plans
 from plans.services import selections
@@ -71,8 +73,14 @@ def create_missing(references: Sequence[str], terms: Terms, *, actor: str, now: 
 
 
 def let_invoice(references: Sequence[str], *, actor: str, now: datetime) -> None:
-    """Switch automatic invoicing on for those whose usage has come in as a whole."""
-    waiting = Organisation.objects.filter(reference__in=list(references), auto_invoicing_off=True)
+    """Switch automatic invoicing on for those whose usage has come in as a whole.
+
+    Those that an import has created are waiting for it; what staff have switched off stays off.
+    """
+    by_staff = AuditEntry.objects.filter(chain=OuterRef("pk"), action=accounts.SWITCHED_OFF)
+    waiting = Organisation.objects.filter(
+        ~Exists(by_staff), reference__in=list(references), auto_invoicing_off=True
+    )
     for organisation_id in waiting.order_by("pk").values_list("pk", flat=True):
         accounts.switch_auto_invoicing(
             organisation_id=organisation_id,

@@ -1,4 +1,3 @@
-import csv
 import io
 from argparse import ArgumentTypeError
 from collections import Counter
@@ -12,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.enums import Language
 from core import clock
+from core.tables import csv_lines
 from plans import queries as plans
 from plans.models import Meter
 from plans.services.selections import NoPrice
@@ -25,8 +25,6 @@ from usage.services.staging import Window
 ACTOR = "system:import-usage"
 _LISTED = 20
 _BAR = 30
-# What a spreadsheet would take for a formula (F75).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 Rows = Iterator[Row | Refused | NotUsage]
 
@@ -59,10 +57,10 @@ class Command(BaseCommand):
             created: list[str] = []
             if options["create_organisations"]:
                 created = self._create_organisations(path, options, now)
-            run = _Run(now, self._progress(path))
+            run = Run(self._progress(path))
             with _opened(path) as file:
                 run.take_all(_reader(options["format"])(file), file)
-            organisations.let_invoice(created, actor=ACTOR, now=now)
+            organisations.let_invoice(created, actor=ACTOR, now=clock.now())
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror}") from error
         except files.WrongFile as error:
@@ -108,7 +106,7 @@ class Command(BaseCommand):
 
         return show
 
-    def _summarise(self, run: "_Run", report: Path | None) -> None:
+    def _summarise(self, run: "Run", report: Path | None) -> None:
         counts = run.counts
         self.stdout.write(
             f"{run.rows:,} rows: {counts['accepted']:,} accepted,"
@@ -128,13 +126,10 @@ class Command(BaseCommand):
         self.stdout.write(self.style.SUCCESS("Every row was taken."))
 
 
-class _Run:
+class Run:
     """One import: what has become of its rows so far."""
 
-    def __init__(self, now: datetime, progress: Callable[[int, int], None]) -> None:
-        self._now = now
-        # The operator imports history: only the day from which an organisation is a customer counts.
-        self._window = Window(latest=now + settings.USAGE_AHEAD)
+    def __init__(self, progress: Callable[[int, int], None]) -> None:
         self._progress = progress
         self.rows = 0
         self.counts: Counter[str] = Counter()
@@ -157,7 +152,11 @@ class _Run:
 
     def _take(self, batch: list[Row], file: io.TextIOWrapper) -> None:
         if batch:
-            report = ingest.ingest(batches.of_rows(batch), now=self._now, window=self._window)
+            # A long import outlasts a month, and what comes in after its end is late (B-08).
+            now = clock.now()
+            # The operator imports history: only the day from which an organisation is a customer counts.
+            window = Window(latest=now + settings.USAGE_AHEAD)
+            report = ingest.ingest(batches.of_rows(batch), now=now, window=window)
             self.counts["accepted"] += report.accepted
             self.counts["duplicates"] += report.duplicates
             self._refuse("conflict", report.conflicts)
@@ -192,13 +191,6 @@ def _reader(file_format: str) -> Callable[[TextIO], Rows]:
 
 
 def _write_report(path: Path, not_taken: list[tuple[str, Refused]]) -> None:
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["line", "kind", "code", "reason"])
-        for kind, refused in not_taken:
-            writer.writerow([refused.row, kind, refused.code, inert(refused.reason)])
-
-
-def inert(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    rows = ((one.row, kind, one.code, one.reason) for kind, one in not_taken)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(csv_lines(["line", "kind", "code", "reason"], rows, bom=True))
