@@ -236,7 +236,7 @@ def test_invoice_opens_with_what_is_owed_and_adds_up(
 ) -> None:
     page = body(root.get(address("invoice", organisation, paper.invoice(organisation))))
 
-    assert page.index("¥11,269") < page.index("due by 15 November 2026") < page.index("Starter 200")
+    assert page.index("¥11,269") < page.index("Due by 15 November 2026") < page.index("Starter 200")
     for part in (
         "for October 2026, issued on 1 November 2026",
         "Monthly fee ¥5,000 × 2",
