@@ -52,18 +52,25 @@ class Customer(NamedTuple):
     accepted: bool
 
 
-# An organisation is billed for its first month, and then for each month after one that is billed;
-# one whose automatic invoicing is off waits (R11). Subqueries that yield a value are looked up for
-# each organisation by key: an EXISTS would be joined with all that was ever billed.
-_DUE = """
+# Usage of an organisation came in after its month was billed, and is on no bill yet (B-08).
+_LATE = """
+    (SELECT max(u.month) FROM usage_usagerevision u
+        LEFT JOIN billing_ratedrevision r USING (organisation_id, month)
+        WHERE u.organisation_id = o.id AND u.revision > COALESCE(r.revision, 0)) IS NOT NULL
+"""
+# An organisation is billed for its first month, and then for each month after one that is billed; one
+# that has left, for as long as usage of its time has no bill to go to; one whose automatic invoicing
+# is off waits (R11). Subqueries that yield a value are looked up for each organisation by key: an
+# EXISTS would be joined with all that was ever billed.
+_DUE = f"""
     o.id BETWEEN %(first_id)s AND %(last_id)s AND NOT o.auto_invoicing_off
-    AND (o.closed_on IS NULL OR o.closed_on > %(month)s)
+    AND (o.closed_on IS NULL OR o.closed_on > %(month)s OR {_LATE})
     AND COALESCE(
         (SELECT max(b.month) FROM billing_billedmonth b WHERE b.organisation_id = o.id) = %(before)s,
         o.customer_since >= %(month)s AND o.customer_since < %(end)s)
     AND (SELECT min(p.month) FROM billing_parkedorganisation p
         WHERE p.organisation_id = o.id AND p.released_at IS NULL) IS NULL
-"""
+"""  # noqa: S608
 
 
 def last_over_month(now: datetime, zone: ZoneInfo, grace: timedelta) -> BillingMonth:
@@ -79,10 +86,11 @@ def next_pages(last: BillingMonth, page: int) -> Pages | None:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             WITH owed AS (
                 SELECT o.id, o.customer_since, LEAST(%(last)s::date,
-                    date_trunc('month', (o.closed_on - 1)::timestamp)::date) AS until
+                    CASE WHEN o.closed_on IS NOT NULL AND NOT {_LATE}
+                        THEN date_trunc('month', (o.closed_on - 1)::timestamp)::date END) AS until
                 FROM accounts_organisation o WHERE NOT o.auto_invoicing_off
             ), unbilled AS (
                 SELECT w.id, w.until, COALESCE(
@@ -99,7 +107,7 @@ def next_pages(last: BillingMonth, page: int) -> Pages | None:
             )
             SELECT month, id / %(page)s AS block, count(*) FROM due WHERE month = lowest
             GROUP BY 1, 2 ORDER BY 2
-            """,
+            """,  # noqa: S608
             {"last": last.first_day, "page": page},
         )
         rows: list[tuple[date, int, int]] = cursor.fetchall()

@@ -17,6 +17,7 @@ from core.months import BillingMonth, months_between
 from tests import make
 from tests.billing import books
 from tests.billing.books import NOW, OCTOBER
+from usage.models import UsageRevision
 
 # Midnight of 1 November in Tokyo, and the end of the grace period.
 OVER = datetime(2026, 10, 31, 15, 0, tzinfo=UTC)
@@ -249,8 +250,7 @@ def test_a_dry_run_stores_nothing_and_lists_what_is_unusual() -> None:
     bad = books.customer(version, since=since)
     runs.run_month(OCTOBER.previous, now=NOW, on_progress=books.quiet)
     gone.selections.update(until_at=datetime(2026, 9, 20, tzinfo=UTC))
-    bad.currency = "EUR"
-    bad.save()
+    bad.selections.update(plan_version=make.plan_version("unpriced", prices={"USD": 5_000}))
     before = (Invoice.objects.count(), NumberSeries.objects.get().next, Work.objects.count())
 
     said = run_month("2026-10", "--dry-run", now=OVER)
@@ -322,3 +322,23 @@ def test_whose_automatic_invoicing_is_off_waits_and_is_then_billed_month_by_mont
 
     months = BilledMonth.objects.filter(organisation=waiting).order_by("month")
     assert list(months.values_list("month", flat=True)) == [date(2026, 9, 1), date(2026, 10, 1)]
+
+
+def test_what_comes_in_after_the_last_bill_of_a_closed_organisation_is_billed_once() -> None:
+    """Rule: B-08. The month after its last one has no fee, and the adjustment; then comes none."""
+    organisation = books.customer(books.starter(), since=date(2026, 9, 1), calls=150_000)
+    organisation.closed_on = date(2026, 10, 16)
+    organisation.save()
+    run_everything(DUE)
+    assert books.grosses(organisation) == [("2026-09", 5_500), ("2026-10", 6_050)]
+
+    books.use(organisation, date(2026, 10, 6), 50_000)
+    UsageRevision.objects.create(organisation=organisation, month=OCTOBER.first_day, revision=1)
+    run_everything(DUE + timedelta(days=29))
+    assert len(books.grosses(organisation)) == 2
+    run_everything(DUE + timedelta(days=31))
+    run_everything(DUE + timedelta(days=62))
+
+    # 50,000 calls more cost 500.
+    assert books.grosses(organisation)[2:] == [("2026-11", 550)]
+    assert runs.plan(DUE + timedelta(days=93)) is None
