@@ -4,11 +4,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 
 from accounts.models import Organisation
-from billing.models import BilledMonth, Invoice, InvoiceLine, NumberSeries, TaxSummary
+from billing.models import (
+    BilledMonth,
+    Invoice,
+    InvoiceDocument,
+    InvoiceLine,
+    NumberSeries,
+    TaxSummary,
+)
 from tests.billing import books
 
 pytestmark = [pytest.mark.django_db, pytest.mark.unsound_books]
@@ -100,6 +107,43 @@ def test_without_its_trigger_an_issued_document_changes(invoice: Invoice, table:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT max(net) FROM {table}")
         assert cursor.fetchone()[0] > 5_000
+
+
+def test_without_its_trigger_a_billed_month_changes(invoice: Invoice) -> None:
+    drop_trigger("billing_billedmonth_never_changes", "billing_billedmonth")
+
+    run("UPDATE billing_billedmonth SET facts = '{}'")
+
+    assert BilledMonth.objects.get().facts == {}
+
+
+def test_without_its_trigger_an_archived_document_changes(invoice: Invoice) -> None:
+    InvoiceDocument.objects.create(invoice=invoice, pdf=b"%PDF", sha256=b"", made_at=books.NOW)
+    with pytest.raises(IntegrityError, match="append-only"):
+        run("UPDATE billing_invoicedocument SET pdf = 'forged'")
+    drop_trigger("billing_invoicedocument_never_changes", "billing_invoicedocument")
+
+    run("UPDATE billing_invoicedocument SET pdf = 'forged'")
+
+    assert bytes(InvoiceDocument.objects.get().pdf) == b"forged"
+
+
+@pytest.mark.parametrize("table", ["billing_taxsummary", "billing_billedmonth"])
+def test_what_belongs_to_an_invoice_belongs_to_its_organisation(
+    invoice: Invoice, table: str
+) -> None:
+    other = books.customer(invoice.lines.all()[0].plan_version)
+    drop_trigger(f"{table}_never_changes", table)
+    stray = f"UPDATE {table} SET organisation_id = {other.pk}"
+
+    with pytest.raises(IntegrityError, match=f"{table}_of_its_organisation"):
+        run(stray)
+
+    run(f"ALTER TABLE {table} DROP CONSTRAINT {table}_of_its_organisation")
+    run(stray)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT organisation_id FROM {table}")
+        assert cursor.fetchone() == (other.pk,)
 
 
 LATE_LINE = """
@@ -288,6 +332,10 @@ def test_the_counter_is_never_thrown_away(invoice: Invoice) -> None:
     with pytest.raises(IntegrityError, match="append-only"):
         run("DELETE FROM billing_numberseries")
 
+    drop_trigger("billing_numberseries_stays", "billing_numberseries")
+    run("DELETE FROM billing_numberseries")
+    assert not NumberSeries.objects.exists()
+
 
 def test_a_month_is_invoiced_once(invoice: Invoice) -> None:
     organisation = invoice.organisation
@@ -325,6 +373,16 @@ def test_a_row_asserts_what_it_can_about_itself(given: dict[str, int], constrain
 
 def test_a_month_is_billed_once(invoice: Invoice) -> None:
     month = BilledMonth.objects.get()
+    again = """
+        INSERT INTO billing_billedmonth (organisation_id, month, outcome, facts, facts_digest, credit,
+            billed_at)
+        SELECT organisation_id, month, 'nothing', facts, facts_digest, credit, billed_at
+        FROM billing_billedmonth
+    """
 
-    with pytest.raises(DatabaseError):
-        BilledMonth.objects.bulk_create([month])
+    with pytest.raises(IntegrityError, match="billing_billedmonth_pkey"):
+        run(again)
+
+    run("ALTER TABLE billing_billedmonth DROP CONSTRAINT billing_billedmonth_pkey")
+    run(again)
+    assert BilledMonth.objects.filter(month=month.month).count() == 2
