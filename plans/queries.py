@@ -54,7 +54,10 @@ def vendor_for_pages() -> VendorVersion:
 
 def vendor_zone() -> ZoneInfo:
     """Return the billing time zone. Raises NoVendor. Rule: domain.md 3.1."""
-    return ZoneInfo(vendor().time_zone)
+    zone = VendorVersion.objects.order_by("-number").values_list("time_zone", flat=True).first()
+    if zone is None:
+        raise NoVendor
+    return ZoneInfo(zone)
 
 
 def zone_for_pages() -> ZoneInfo:

@@ -12,12 +12,10 @@ from usage.services import batches
 from usage.services.batches import Batch, Row
 
 _FIELDS = Row._fields[1:]
-_PRINTABLE = bytes(range(0x20, 0x7F))
-_PLAIN = _PRINTABLE.replace(b"\\", b"") + b"\n"
-_TIMES = tuple(f'"occurred_at":"{shape}"'.encode() for shape in batches.CANONICAL_TIMES)
-_QUANTITY = re.compile(rb'"quantity":("?)-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?\1[,}]')
-_MARKS = bytes(range(1, len(_FIELDS)))
-_MARKS_TO_TABS = bytes.maketrans(_MARKS, b"\t" * len(_MARKS))
+# Printable ASCII but the two characters that JSON makes something of.
+_PLAIN = r"[ !#-\[\]-~]*"
+_VALUES = {"occurred_at": r"[-+.:0-9TZ]*", "quantity": r"[-.0-9]*"}
+_QUANTITIES = re.compile(r"(?>-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?\n)*+")
 
 
 class NotJson(ValueError):
@@ -54,51 +52,57 @@ def events_at_once(body: bytes, *, lines: bool) -> Parsed | None:
     """Return the events of a body without looking at each, if all are written alike; else None.
 
     Such a body is the first event's keys in the same order over and over, with plain values in
-    between. Replacing what stands between the values by a mark for each place, and finding nothing
-    but the marks of whole events in their order, proves that it is. Nothing is escaped, so that a
-    quotation mark is never part of a value.
+    between. The events are found by a pattern of the first one; that they are as long together as
+    the body proves that nothing stands between them.
     """
-    text = body.strip().replace(b'": ', b'":').replace(b', "', b',"')
-    text = text.replace(b"\r\n" if lines else b"}, {", b"\n" if lines else b"},{")
-    if text.translate(None, _PLAIN) or (not lines and b"\n" in text):
+    if not body.isascii():
         return None
-    if lines:
-        text = b"[" + text.replace(b"}\n{", b"},{") + b"]"
-    first = _first_event(text)
+    text = body.decode().strip()
+    first = _first_event(text, lines=lines)
     if first is None:
         return None
-    count = text.count(b"},{") + 1
-    if count > batches.MOST_EVENTS:
-        raise batches.TooManyEvents(_too_many(count))
-    times = text.translate(batches.DIGITS_TO_0)
-    if sum(times.count(time) for time in _TIMES) != count:
-        return None
-    if len(_QUANTITY.findall(text)) != count:
-        return None
+    before = text[: text.find("}") + 1]
+    comma = ", " if '", "' in before else ","
+    separator = comma if not lines else "\r\n" if "\r\n" in text else "\n"
+    colon = ": " if '": ' in before else ":"
 
-    keys = [key for key, _ in first]
-    quotes = [b"" if isinstance(value, _Number) else b'"' for _, value in first]
-    opened = [b'"' + key.encode() + b'":' + quote for key, quote in zip(keys, quotes, strict=True)]
-    text = text[len(b"[{") + len(opened[0]) : -len(quotes[-1] + b"}]")]
-    text = text.replace(quotes[-1] + b"},{" + opened[0], b"\n")
-    for mark, (before, opening) in enumerate(zip(quotes[:-1], opened[1:], strict=True), 1):
-        text = text.replace(before + b"," + opening, bytes([mark]))
-    marks = _MARKS[: len(keys) - 1] + b"\n"
-    if b'"' in text or text.translate(None, _PRINTABLE) != (marks * count)[:-1]:
-        return None
-    return Parsed(
-        Batch(text.translate(_MARKS_TO_TABS) + b"\n", columns=tuple(keys), canonical=True), ()
+    quotes = ['"' if not isinstance(value, _Number) else "" for _, value in first]
+    opened = [f'"{key}"{colon}{quote}' for (key, _), quote in zip(first, quotes, strict=True)]
+    fields = zip(first, opened, quotes, strict=True)
+    pattern = comma.join(
+        f"{opening}({_VALUES.get(key, _PLAIN)}){quote}" for (key, _), opening, quote in fields
     )
+    values = re.findall(
+        "{" + pattern + "}" + separator,
+        text[0 if lines else 1 : len(text) - (not lines)] + separator,
+    )
+    if len(values) > batches.MOST_EVENTS:
+        raise batches.TooManyEvents(_too_many(len(values)))
+    if not values:
+        return None
+    around = len("{}" + separator) + sum(map(len, opened + quotes)) + len(comma) * (len(first) - 1)
+    keys = tuple(key for key, _ in first)
+    columns = dict(zip(keys, zip(*values, strict=True), strict=True))
+    found = around * len(values) + sum(sum(map(len, column)) for column in columns.values())
+    if found != len(text) + len(separator) - (0 if lines else len("[]")):
+        return None
+    if not batches.has_canonical_times(columns["occurred_at"]):
+        return None
+    if not _QUANTITIES.fullmatch("\n".join([*columns["quantity"], ""])):
+        return None
+    return Parsed(Batch(list(columns.values()), columns=keys, canonical=True), ())
 
 
-def _first_event(text: bytes) -> _Object | None:
+def _first_event(text: str, *, lines: bool) -> _Object | None:
     """Return the keys and values of the first event, if they are as most senders write them."""
-    end = text.find(b"}")
-    if not text.startswith(b"[{") or not text.endswith(b"}]") or end < 0:
+    end = text.find("}")
+    if end < 0 or not (lines or (text.startswith("[{") and text.endswith("}]"))):
         return None
     try:
-        first = loads(text[1 : end + 1].decode())
+        first = loads(text[0 if lines else 1 : end + 1])
     except NotJson:
+        return None
+    if not isinstance(first, _Object):
         return None
     keys = {key for key, _ in first}
     if len(keys) != len(first) or not {"occurred_at", "quantity"} <= keys <= set(_FIELDS):
@@ -107,7 +111,7 @@ def _first_event(text: bytes) -> _Object | None:
         return None
     if any(isinstance(value, _Number) for key, value in first if key != "quantity"):
         return None
-    return first if isinstance(first, _Object) else None
+    return first
 
 
 def events_one_by_one(body: bytes, *, lines: bool) -> Parsed:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 MOST_EVENTS = 10_000
-DIGITS_TO_0 = bytes.maketrans(b"123456789", b"000000000")
 CANONICAL_TIMES = frozenset(
     "0000-00-00T00:00:00" + fraction + zone
     for fraction in ("", ".000", ".000000")
@@ -36,17 +35,37 @@ class TooManyEvents(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events as COPY reads them, a line each: tabs between, backslashes escaped, \\N for none.
+    """Events as they were given: as lines for COPY, or as one list of texts for each column.
 
-    `columns`: a Row's fields in the order of the lines; without `number` the lines are counted
-    from 1. `canonical`: the sender of these lines has made sure that all of it is printable ASCII,
-    that every time has the shape of CANONICAL_TIMES, and every quantity is digits, with
-    a sign or a point at most. It spares the database a look at every character.
+    Lines have tabs between, backslashes escaped, \\N for none. `columns`: a Row's fields in the
+    order given; without `number` the events are counted from 1. `canonical`: the sender has made
+    sure that all of it is printable ASCII without a tab, that every time has the shape of
+    CANONICAL_TIMES, and every quantity is digits, with a sign or a point at most. It spares the
+    database a look at every character; only such a batch may be given as columns, and such columns
+    hold no backslash.
     """
 
-    text: bytes
+    given: bytes | Sequence[Sequence[str]]
     columns: tuple[str, ...] = Row._fields
     canonical: bool = False
+
+    @property
+    def text(self) -> bytes:
+        """The events as lines."""
+        if isinstance(self.given, bytes):
+            return self.given
+        return "".join(
+            [f"{line}\n" for line in map("\t".join, zip(*self.given, strict=True))]
+        ).encode()
+
+    @property
+    def values(self) -> dict[str, Sequence[str]]:
+        """A canonical batch's events by column."""
+        if not isinstance(self.given, bytes):
+            return dict(zip(self.columns, self.given, strict=True))
+        fields = self.given.decode().replace("\n", "\t").split("\t")[:-1]
+        width = len(self.columns)
+        return {name: fields[place::width] for place, name in enumerate(self.columns)}
 
 
 def of_rows(rows: Sequence[Row]) -> Batch:
@@ -64,7 +83,7 @@ def of_rows(rows: Sequence[Row]) -> Batch:
 
 
 def has_canonical_times(times: Sequence[str]) -> bool:
-    """Return whether every time is written in digits as in 2026-11-30T23:59:59.999999+09:00.
+    """Return whether every time is written as in 2026-11-30T23:59:59.999999Z.
 
     The calendar is not looked at. Shapes that few senders use are left out: they cost more, and
     are taken all the same.

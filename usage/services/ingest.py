@@ -1,6 +1,5 @@
 """Taking events: each is stored once, with its day's sum, or refused with a reason."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -13,13 +12,11 @@ from core.months import BillingMonth
 from plans import queries as plans
 from usage import rules
 from usage.rules import Refused
-from usage.services import corrections, partitions, staging
+from usage.services import corrections, days, partitions, staging, straight
 from usage.services.batches import Batch
 from usage.services.staging import Staged, Window
 
 _TRIES = 5
-# Organisations share locks: a batch of all of them fits the server's table of locks.
-_LOCKS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +27,6 @@ class Report:
     duplicates: int
     conflicts: list[Refused]
     rejected: list[Refused]
-
-
-class _PartitionsMissing(Exception):
-    def __init__(self, days: Sequence[date]) -> None:
-        super().__init__(days)
-        self.days = days
 
 
 @dataclass(slots=True)
@@ -60,15 +51,21 @@ def ingest(
     """
     zone = plans.vendor_zone()
     last_try = _TRIES - 1
+    is_straight = batch.canonical
     for attempt in range(_TRIES):
         try:
+            if is_straight:
+                accepted, duplicates = straight.take(batch, now, window, zone, organisation_id)
+                return Report(accepted, duplicates, [], [])
             return _take(batch, now, window, zone, organisation_id)
-        except (staging.NotCanonical, DataError):
+        except (straight.NotStraight, staging.NotCanonical, DataError, IntegrityError):
             if not batch.canonical:
                 raise
-            # A row to refuse or to correct another, a time like February 30: look closely.
-            batch = replace(batch, canonical=False)
-        except _PartitionsMissing as missing:
+            # Two steps: several days or a conflict; then a row to refuse or to correct another,
+            # or a time like February 30.
+            batch = replace(batch, canonical=is_straight)
+            is_straight = False
+        except partitions.Missing as missing:
             # In a transaction of its own: a batch that fails later leaves them for the next.
             partitions.create(missing.days)
         except OperationalError as fault:
@@ -93,7 +90,7 @@ def _take(
             organisation_id=organisation_id,
         )
         if staged.missing:
-            raise _PartitionsMissing(staged.missing)
+            raise partitions.Missing(staged.missing)
         rejected = staging.faults(cursor) if staged.faults else []
         if staged.rows == staged.faults:
             return Report(0, 0, [], rejected)
@@ -106,8 +103,8 @@ def _take(
             - len(found.rejected)
         )
         if accepted:
-            _sum_up(cursor, staged)
-            _mark_late(cursor, staged, BillingMonth.containing(now, zone))
+            days.add_staged(cursor, staged)
+            days.mark_staged_late(cursor, staged, BillingMonth.containing(now, zone))
     return Report(
         accepted, found.duplicates, sorted(found.conflicts), sorted(rejected + found.rejected)
     )
@@ -253,115 +250,3 @@ def _take_out(
     for row, other in zip(rows or [], others or [], strict=True):
         found.add(rules.refused(row, code, other))
     return int(gone)
-
-
-def _sum_up(cursor: CursorWrapper, staged: Staged) -> None:
-    """Bring the days' usage up to date with the events that were stored. Rule: B-05."""
-    # Two batches add to the same days in whatever order the planner likes: one after the other.
-    cursor.execute(
-        """
-        SELECT pg_advisory_xact_lock(hashtext('usage_dailyusage'), slot) FROM (
-            SELECT DISTINCT (organisation_id %% %s)::int AS slot FROM usage_staged
-            WHERE fault IS NULL ORDER BY slot) s
-        """,
-        [_LOCKS],
-    )
-    cursor.execute(_ADD)
-    if staged.has_last:
-        cursor.execute(
-            """
-            INSERT INTO usage_dailyusage AS d
-                (organisation_id, day, meter_id, quantity, events, last_at, last_event_id)
-            SELECT DISTINCT ON (organisation_id, day, meter_id) organisation_id, day, meter_id,
-                   quantity, count(*) OVER (PARTITION BY organisation_id, day, meter_id),
-                   occurred_at, event_id
-            FROM usage_staged WHERE fault IS NULL AND aggregation = 'last'
-            ORDER BY organisation_id, day, meter_id, occurred_at DESC, event_id DESC
-            ON CONFLICT (organisation_id, day, meter_id) DO UPDATE SET
-                events = d.events + EXCLUDED.events,
-                (quantity, last_at, last_event_id) = (
-                    SELECT n.quantity, n.at, n.id FROM (VALUES
-                        (d.quantity, d.last_at, d.last_event_id),
-                        (EXCLUDED.quantity, EXCLUDED.last_at, EXCLUDED.last_event_id)
-                    ) n (quantity, at, id)
-                    ORDER BY n.at DESC, n.id COLLATE "C" DESC LIMIT 1)
-            """
-        )
-    if staged.corrections:
-        _sum_again(cursor, staged)
-
-
-# Most days of most meters are there already: a plain update costs half of ON CONFLICT's, which
-# locks each row first. Both go through the rows in the order of their key.
-_ADD = """
-WITH sums AS MATERIALIZED (
-    SELECT organisation_id, day, meter_id, aggregation = 'max' AS is_max,
-           CASE aggregation WHEN 'sum' THEN sum(quantity) ELSE max(quantity) END AS quantity,
-           count(*) AS events
-    FROM usage_staged WHERE fault IS NULL AND aggregation <> 'last'
-    GROUP BY organisation_id, day, meter_id, aggregation
-    ORDER BY organisation_id, day, meter_id
-), added AS (
-    UPDATE usage_dailyusage d SET events = d.events + s.events,
-        quantity = CASE WHEN s.is_max THEN GREATEST(d.quantity, s.quantity)
-                        ELSE d.quantity + s.quantity END
-    FROM sums s
-    WHERE d.organisation_id = s.organisation_id AND d.day = s.day AND d.meter_id = s.meter_id
-    RETURNING d.organisation_id, d.day, d.meter_id
-)
-INSERT INTO usage_dailyusage AS d (organisation_id, day, meter_id, quantity, events)
-SELECT s.organisation_id, s.day, s.meter_id, s.quantity, s.events
-FROM sums s LEFT JOIN added a USING (organisation_id, day, meter_id)
-WHERE a.day IS NULL
-ORDER BY organisation_id, day, meter_id
-ON CONFLICT (organisation_id, day, meter_id) DO UPDATE SET
-    events = d.events + EXCLUDED.events,
-    quantity = CASE (SELECT aggregation FROM plans_meter WHERE id = d.meter_id)
-        WHEN 'sum' THEN d.quantity + EXCLUDED.quantity
-        ELSE GREATEST(d.quantity, EXCLUDED.quantity) END
-"""
-
-
-def _sum_again(cursor: CursorWrapper, staged: Staged) -> None:
-    """Work out from their events the days that a correction touched.
-
-    The rows are locked since `_sum_up` wrote them: an event that others are storing meanwhile is
-    added by them, when we have committed.
-    """
-    cursor.execute(
-        """
-        UPDATE usage_dailyusage d SET quantity = k.quantity,
-            last_at = CASE WHEN g.aggregation = 'last' THEN k.occurred_at END,
-            last_event_id = CASE WHEN g.aggregation = 'last' THEN k.event_id END
-        FROM (SELECT DISTINCT organisation_id, day, meter_id, aggregation FROM usage_staged
-              WHERE fault IS NULL AND corrects IS NOT NULL) g
-        CROSS JOIN LATERAL (
-            SELECT e.quantity, e.occurred_at, e.event_id FROM usage_event e
-            WHERE e.organisation_id = g.organisation_id AND e.day = g.day
-              AND e.meter_id = g.meter_id AND e.day = ANY(%(days)s)
-              AND NOT EXISTS (
-                  SELECT FROM usage_event c WHERE c.organisation_id = e.organisation_id
-                    AND c.day = e.day AND c.corrects = e.event_id AND c.day = ANY(%(days)s))
-            ORDER BY CASE WHEN g.aggregation = 'max' THEN e.quantity END DESC,
-                     e.occurred_at DESC, e.event_id DESC
-            LIMIT 1) k
-        WHERE d.organisation_id = g.organisation_id AND d.day = g.day AND d.meter_id = g.meter_id
-        """,
-        {"days": list(staged.days)},
-    )
-
-
-def _mark_late(cursor: CursorWrapper, staged: Staged, running: BillingMonth) -> None:
-    """Note that months which are over have new usage; the month end bills the difference. Rule: B-08."""
-    if staged.days[0] >= running.first_day:
-        return
-    cursor.execute(
-        """
-        INSERT INTO usage_usagerevision AS r (organisation_id, month, revision)
-        SELECT DISTINCT organisation_id, date_trunc('month', day)::date, 1
-        FROM usage_staged WHERE fault IS NULL AND day < %s
-        ORDER BY 1, 2
-        ON CONFLICT (organisation_id, month) DO UPDATE SET revision = r.revision + 1
-        """,
-        [running.first_day],
-    )

@@ -1,12 +1,20 @@
 """The event table's partitions: one a day, made before an event of that day is stored."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from django.db import connection, transaction
 
 # Each partition is a lock until the commit; the server's table of locks is finite.
 _AT_ONCE = 32
+
+
+class Missing(Exception):
+    """Events of these days have no partition yet."""
+
+    def __init__(self, days: Sequence[date]) -> None:
+        super().__init__(days)
+        self.days = days
 
 
 def name_of(day: date) -> str:
