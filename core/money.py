@@ -71,7 +71,9 @@ def unit_price_written(unit_price: Decimal, currency: str) -> str:
 def quantity_written(quantity: Decimal) -> str:
     """Return a quantity with thousands separators and no idle zeros: 1,204,331.5."""
     # Neither abs() nor normalize(): both would round a long quantity to the context's 28 digits.
-    text = f"{quantity.copy_abs():,f}"
+    text = f"{quantity:,f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")
-    return f"{MINUS if quantity < 0 else ''}{text}"
+    if text[0] != "-":
+        return text
+    return f"{MINUS if quantity else ''}{text[1:]}"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from html import escape
 
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from core.money import quantity_written
@@ -23,12 +23,13 @@ _LEVEL_SHOWN_UP_TO = 3
 class Series:
     """What a chart draws: one value a day from the first of the month on.
 
-    `written`: the values as the table beneath writes them. `level`: a line to compare each day
-    with. `over_from`: index of the day from which bars stand for usage over what is included.
+    `days`: their names, escaped. `written`: the values as the table beneath writes them.
+    `level`: a line to compare each day with. `over_from`: index of the day from which bars stand
+    for usage over what is included.
     """
 
     name: str
-    days: Sequence[SafeString]
+    days: Sequence[str]
     values: Sequence[Decimal]
     written: Sequence[str]
     level: Decimal | None = None

@@ -6,32 +6,31 @@ The steps are read from the explanation that the kernel made with the amount; no
 from collections.abc import Sequence
 from typing import assert_never
 
-from django.utils.translation import gettext as _
-
 from billing.rules import explanations
 from billing.rules.explanations import AdjustmentWhy, CreditWhy, FeeWhy, TierWhy, UsageWhy
 from billing.rules.facts import Line
 from core.money import quantity_written, unit_price_written
 from core.money import written as money_written
 from core.templatetags import writing
+from core.words import Words
 
 
-def steps(line: Line, currency: str) -> Sequence[str]:
-    """Return the sentences that lead to a line's amount, for a reader."""
+def steps(line: Line, currency: str, _: Words) -> Sequence[str]:
+    """Return the sentences that lead to a line's amount, for a reader of those words."""
     why = explanations.parse(line.explanation)
     match why:
         case FeeWhy():
-            return _fee(why, line, currency)
+            return _fee(why, line, currency, _)
         case UsageWhy():
-            return _usage(why, line.net, currency)
+            return _usage(why, line.net, currency, _)
         case AdjustmentWhy():
-            return _adjustment(why, line, currency)
+            return _adjustment(why, line, currency, _)
         case CreditWhy():
-            return _credit(why)
+            return _credit(why, _)
     assert_never(why)
 
 
-def _fee(why: FeeWhy, line: Line, currency: str) -> list[str]:
+def _fee(why: FeeWhy, line: Line, currency: str, _: Words) -> list[str]:
     return [
         _("%(steps)s × %(price)s a month = %(amount)s")
         % {
@@ -44,7 +43,7 @@ def _fee(why: FeeWhy, line: Line, currency: str) -> list[str]:
     ]
 
 
-def _usage(why: UsageWhy, net: int, currency: str) -> list[str]:
+def _usage(why: UsageWhy, net: int, currency: str, _: Words) -> list[str]:
     if why.included is None or why.over is None:
         return [_("The plan has no price for it, so it is shown and not charged.")]
     told = [
@@ -55,13 +54,13 @@ def _usage(why: UsageWhy, net: int, currency: str) -> list[str]:
             "over": quantity_written(why.over),
         }
     ]
-    told += [_tier(tier, currency, is_only=len(why.tiers) == 1) for tier in why.tiers]
+    told += [_tier(tier, currency, _, is_only=len(why.tiers) == 1) for tier in why.tiers]
     if why.exact != net:
         told.append(_("rounded down, once: %(amount)s") % {"amount": money_written(net, currency)})
     return told
 
 
-def _tier(tier: TierWhy, currency: str, *, is_only: bool) -> str:
+def _tier(tier: TierWhy, currency: str, _: Words, *, is_only: bool) -> str:
     written = {
         "units": quantity_written(tier.units),
         "price": unit_price_written(tier.unit_price, currency),
@@ -78,7 +77,7 @@ def _tier(tier: TierWhy, currency: str, *, is_only: bool) -> str:
     return _("over %(above)s, up to %(to)s: %(units)s × %(price)s = %(amount)s") % written
 
 
-def _adjustment(why: AdjustmentWhy, line: Line, currency: str) -> list[str]:
+def _adjustment(why: AdjustmentWhy, line: Line, currency: str, _: Words) -> list[str]:
     written = {
         "month": writing.month(why.month),
         "before": quantity_written(why.used_before),
@@ -89,12 +88,12 @@ def _adjustment(why: AdjustmentWhy, line: Line, currency: str) -> list[str]:
     }
     return [
         _("Usage of %(month)s came in after its bill: %(before)s then, %(now)s now.") % written,
-        *_usage(why.now, why.net_now, currency),
+        *_usage(why.now, why.net_now, currency, _),
         _("%(net_now)s now − %(net_before)s billed before = %(amount)s") % written,
     ]
 
 
-def _credit(why: CreditWhy) -> list[str]:
+def _credit(why: CreditWhy, _: Words) -> list[str]:
     if why.brought:
         return [_("What the month before left over in your favour.")]
     return [_("A bill is never below zero: the rest in your favour goes to the next month.")]

@@ -6,10 +6,11 @@ Localising and escaping cells one by one in a template costs a page more than it
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext as _
+
+from core.words import Words
 
 NONE = "–"
 
@@ -38,31 +39,31 @@ class OtherRow:
     steps: Sequence[str]
 
 
-def of_meters(rows: Sequence[MeterRow], before: str) -> SafeString:
+def of_meters(rows: Sequence[MeterRow], before: str, _: Words) -> SafeString:
     """Return a row per meter. `before` names the month to compare with; empty: there is none."""
     included, used, over = escape(_("Included")), escape(_("Used")), escape(_("Over"))
     month, amount = escape(before), escape(_("Amount (net)"))
     return joined(
-        f'<tr><th scope="row">{escape(row.name)}{_unit(row.unit)}{_late(row.late)}'
-        f"{_steps(row.steps, row.name)}</th>{_cell(included, row.included)}{_cell(used, row.used)}"
+        f'<tr><th scope="row">{escape(row.name)}{_unit(row.unit)}{_late(row.late, _)}'
+        f"{_steps(row.steps, row.name, _)}</th>{_cell(included, row.included)}{_cell(used, row.used)}"
         f"{_cell(over, row.over)}{_cell(month, row.before) if before else ''}"
         f"{_cell(amount, row.amount)}</tr>"
         for row in rows
     )
 
 
-def of_others(rows: Sequence[OtherRow], columns: int) -> SafeString:
+def of_others(rows: Sequence[OtherRow], columns: int, _: Words) -> SafeString:
     """Return a row per line without a quantity; its name spans `columns`."""
     amount = escape(_("Amount (net)"))
     return joined(
-        f'<tr><th scope="row" colspan="{columns}">{escape(row.name)}{_steps(row.steps, row.name)}'
+        f'<tr><th scope="row" colspan="{columns}">{escape(row.name)}{_steps(row.steps, row.name, _)}'
         f"</th>{_cell(amount, row.amount)}</tr>"
         for row in rows
     )
 
 
-def of_days(days: Sequence[SafeString], columns: Sequence[Sequence[str]]) -> SafeString:
-    """Return a row per day, with a cell of each column; quantities are written numbers."""
+def of_days(days: Sequence[str], columns: Sequence[Sequence[str]]) -> SafeString:
+    """Return a row per day, with a cell of each column; days are escaped, quantities written numbers."""
     return joined(
         f'<tr><th scope="row">{day}</th>'
         + "".join([f'<td class="table__number">{column[index]}</td>' for column in columns])
@@ -79,7 +80,9 @@ def heads(columns: Sequence[tuple[str, str]]) -> SafeString:
     )
 
 
-def foot(net: str, taxes: Sequence[tuple[str, str]], gross: str, *, columns: int) -> SafeString:
+def foot(
+    net: str, taxes: Sequence[tuple[str, str]], gross: str, _: Words, *, columns: int
+) -> SafeString:
     """Return what the rows add up to: net, the tax of each rate, total."""
     sums = [(_("Net"), net), *taxes]
     total = escape(_("Total (tax included)"))
@@ -117,14 +120,14 @@ def _unit(unit: str) -> str:
     return f' <span class="table__unit">{escape(unit)}</span>' if unit else ""
 
 
-def _late(quantity: str) -> str:
+def _late(quantity: str, _: Words) -> str:
     if not quantity:
         return ""
     told = _("%(quantity)s came in after the bill and is settled by an adjustment of a later one.")
     return f'<br><span class="table__unit">{escape(told % {"quantity": quantity})}</span>'
 
 
-def _steps(steps: Sequence[str], name: str) -> str:
+def _steps(steps: Sequence[str], name: str, _: Words) -> str:
     if not steps:
         return ""
     how = escape(_("how it was computed"))

@@ -5,29 +5,32 @@ Nothing is computed here that costs money.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
+from html import escape
 
 from babel.dates import format_date, get_month_names
 from django.urls import reverse
-from django.utils.html import escape
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language
-from django.utils.translation import gettext as _
 
 from accounts.models import Organisation
 from billing.enums import LineKind, MonthState
 from billing.queries.month_view import MeterView, MonthView
 from billing.rules.facts import Line, TaxLine
+from core import words
 from core.money import MINUS, quantity_written
 from core.money import written as money_written
 from core.months import BillingMonth
 from core.templatetags import writing
+from core.words import Words
 from pages import explanations, rows
 from pages.charts import Series, figure
 from pages.rows import NONE, MeterRow, OtherRow
 from plans.enums import Aggregation
 from plans.rules import Meter
+
+_ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +84,24 @@ class UsagePage:
     csv_url: str
 
 
-def picker(
-    organisation: Organisation, chosen: BillingMonth, months: Sequence[BillingMonth]
-) -> Picker:
-    """Return what can be chosen, with `chosen` marked where it is among it. Rule: S1-08."""
+def picker(url: str, chosen: BillingMonth, months: Sequence[BillingMonth]) -> Picker:
+    """Return what can be chosen, with `chosen` marked where it is among it.
+
+    `url`: of the usage page. Rule: S1-08.
+    """
+    _ = words.current()
     known = set(months)
     years = sorted({month.year for month in months}, reverse=True)
     year = chosen.year if chosen.year in years else years[0]
-    names = get_month_names("wide", locale=get_language() or "en")
+    names = get_month_names("wide", locale="ja" if _.is_japanese else "en")
     return Picker(
-        years=rows.options([(each, _year(each)) for each in years], chosen=year),
+        years=rows.options([(each, _year(each, _)) for each in years], chosen=year),
         months=rows.options(
             [(each.month, names[each.month]) for each in months if each.year == year],
             chosen=chosen.month if chosen in known else None,
         ),
-        earlier=_step(organisation, chosen.previous) if chosen.previous in known else None,
-        later=_step(organisation, chosen.next) if chosen.next in known else None,
+        earlier=_step(url, chosen.previous) if chosen.previous in known else None,
+        later=_step(url, chosen.next) if chosen.next in known else None,
     )
 
 
@@ -111,18 +116,23 @@ def page(
     organisation: Organisation,
     view: MonthView,
     *,
+    url: str,
     grace: timedelta,
     now: datetime,
     may_see_invoices: bool,
 ) -> UsagePage:
-    """Return a month ready to be shown. Rule: S1-09, S1-10."""
+    """Return a month ready to be shown. `url`: of the usage page. Rule: S1-09, S1-10."""
+    _ = words.current()
     currency = view.currency
     billed_at = view.month.ends_at(view.zone) + grace
-    days = [escape(name) for name in _day_names(view.month)]
+    dates = view.month.days()
+    days = _day_names(view.month.first_day, len(dates), _.is_japanese)
     drawn = [each for each in view.meters if each.daily] or view.meters
-    columns = [_column([each.daily.get(day) for day in view.month.days()]) for each in drawn]
-    previous = _previous(organisation, view)
-    fees = [line for line in view.lines if line.kind == LineKind.FEE]
+    columns = [_column([each.daily.get(day) for day in dates]) for each in drawn]
+    previous = _previous(url, view, _)
+    used = {
+        line.meter.id: line for line in view.lines if line.kind == LineKind.USAGE and line.meter
+    }
     return UsagePage(
         name=writing.month(view.month),
         is_final=view.state == MonthState.FINAL,
@@ -132,29 +142,37 @@ def page(
         as_of=writing.moment(view.as_of, view.zone.key),
         billed_on=writing.day(billed_at.astimezone(view.zone).date()),
         is_being_billed=now >= billed_at,
-        plans=" · ".join(_name(line) for line in fees),
+        plans=" · ".join(_name(line, _) for line in view.lines if line.kind == LineKind.FEE),
         previous=previous,
         meters=rows.of_meters(
-            [_meter_row(meter, view) for meter in view.meters], previous.name if previous else ""
+            [_meter_row(meter, used.get(meter.meter.id), currency, _) for meter in view.meters],
+            previous.name if previous else "",
+            _,
         ),
         others=rows.of_others(
-            [_other_row(line, currency) for line in view.lines if line.kind != LineKind.USAGE],
-            columns=5 if previous else 4,
+            [_other_row(line, currency, _) for line in view.lines if line.kind != LineKind.USAGE],
+            5 if previous else 4,
+            _,
         ),
         foot=rows.foot(
             money_written(view.net, currency),
-            [_tax_row(tax, currency) for tax in view.taxes],
+            [_tax_row(tax, currency, _) for tax in view.taxes],
             money_written(view.gross, currency),
+            _,
             columns=5 if previous else 4,
         ),
         charts=rows.joined(
-            _chart(meter, view, days, column)
+            _chart(meter, dates, days, column, _)
             for meter, column in zip(drawn, columns, strict=True)
             if meter.daily
         ),
-        day_heads=rows.heads([(_meter_name(each.meter), _unit(each.meter)) for each in drawn]),
+        day_heads=rows.heads(
+            [(_meter_name(each.meter, _), _unit(each.meter, _)) for each in drawn]
+        ),
         day_rows=rows.of_days(days[: len(view.days)], columns),
-        csv_url=_url(organisation, view.month, "usage_csv"),
+        csv_url=_of_month(
+            reverse("usage_csv", kwargs={"organisation": organisation.public_id}), view.month
+        ),
     )
 
 
@@ -163,73 +181,65 @@ def month_name(month: BillingMonth) -> str:
     return writing.month(month)
 
 
-def _url(organisation: Organisation, month: BillingMonth, name: str = "usage") -> str:
-    return f"{reverse(name, kwargs={'organisation': organisation.public_id})}?date={month}"
+def _of_month(url: str, month: BillingMonth) -> str:
+    return f"{url}?date={month}"
 
 
-def _step(organisation: Organisation, month: BillingMonth) -> Step:
-    return Step(_url(organisation, month), writing.month(month))
+def _step(url: str, month: BillingMonth) -> Step:
+    return Step(_of_month(url, month), writing.month(month))
 
 
-def _year(year: int) -> str:
-    return f"{year}年" if get_language() == "ja" else str(year)
+def _year(year: int, _: Words) -> str:
+    return f"{year}年" if _.is_japanese else str(year)
 
 
-def _name(line: Line) -> str:
-    return line.name_ja if get_language() == "ja" else line.name_en
+def _name(line: Line, _: Words) -> str:
+    return line.name_ja if _.is_japanese else line.name_en
 
 
-def _meter_name(meter: Meter) -> str:
-    return meter.name_ja if get_language() == "ja" else meter.name_en
+def _meter_name(meter: Meter, _: Words) -> str:
+    return meter.name_ja if _.is_japanese else meter.name_en
 
 
-def _unit(meter: Meter) -> str:
-    return meter.unit_ja if get_language() == "ja" else meter.unit_en
+def _unit(meter: Meter, _: Words) -> str:
+    return meter.unit_ja if _.is_japanese else meter.unit_en
 
 
-def _previous(organisation: Organisation, view: MonthView) -> Previous | None:
+def _previous(url: str, view: MonthView, _: Words) -> Previous | None:
     previous = view.previous
     if previous is None:
         return None
     return Previous(
         name=writing.month(previous.month),
-        url=_url(organisation, previous.month),
+        url=_of_month(url, previous.month),
         gross=money_written(previous.gross, view.currency),
         state=_("final") if previous.state == MonthState.FINAL else _("provisional"),
     )
 
 
-def _meter_row(view: MeterView, month: MonthView) -> MeterRow:
-    line = next(
-        (
-            line
-            for line in month.lines
-            if line.kind == LineKind.USAGE and line.meter and line.meter.id == view.meter.id
-        ),
-        None,
-    )
+def _meter_row(view: MeterView, line: Line | None, currency: str, _: Words) -> MeterRow:
     return MeterRow(
-        name=_meter_name(view.meter),
-        unit=_unit(view.meter),
+        name=_meter_name(view.meter, _),
+        unit=_unit(view.meter, _),
         included=_quantity(view.included),
         used=quantity_written(view.used),
         over=_quantity(view.over or None),
         before=_quantity(view.used_before),
-        amount=money_written(view.net, month.currency) if view.charged else _("not charged"),
+        amount=money_written(view.net, currency) if view.charged else _("not charged"),
         late=_signed(view.late) if view.late else "",
-        steps=explanations.steps(line, month.currency) if line and view.over else (),
+        steps=explanations.steps(line, currency, _) if line and view.over else (),
     )
 
 
-def _other_row(line: Line, currency: str) -> OtherRow:
+def _other_row(line: Line, currency: str, _: Words) -> OtherRow:
     return OtherRow(
-        name=_name(line),
+        name=_name(line, _),
         amount=money_written(line.net, currency),
-        steps=explanations.steps(line, currency),
+        steps=explanations.steps(line, currency, _),
     )
 
 
-def _tax_row(tax: TaxLine, currency: str) -> tuple[str, str]:
+def _tax_row(tax: TaxLine, currency: str, _: Words) -> tuple[str, str]:
     rate = quantity_written(tax.rate * 100)
     label = _("Consumption tax %(rate)s%%") % {"rate": rate} if tax.rate else _("Not taxed")
     return label, money_written(tax.tax, currency)
@@ -245,16 +255,15 @@ def _signed(quantity: Decimal) -> str:
 
 
 def _chart(
-    view: MeterView, month: MonthView, days: Sequence[SafeString], column: Sequence[str]
+    view: MeterView, dates: Sequence[date], days: Sequence[str], column: Sequence[str], _: Words
 ) -> SafeString:
-    name = _meter_name(view.meter)
-    all_days = month.month.days()
-    values = [view.daily.get(day, Decimal(0)) for day in all_days]
+    name = _meter_name(view.meter, _)
+    values = [view.daily.get(day, _ZERO) for day in dates]
     level = view.included if view.meter.aggregation != Aggregation.SUM else None
     over_from = None
     note = ""
     if view.reached_on is not None:
-        over_from = all_days.index(view.reached_on)
+        over_from = dates.index(view.reached_on)
         note = _("included quantity reached on %(day)s") % {"day": days[over_from]}
     elif level:
         note = _("included: %(quantity)s") % {"quantity": quantity_written(level)}
@@ -266,12 +275,13 @@ def _chart(
     return figure(title, note, Series(title, days, values, column, level, over_from))
 
 
-def _day_names(month: BillingMonth) -> list[str]:
-    days = month.days()
-    if get_language() == "ja":
-        return [f"{month.month}月{day.day}日" for day in days]
-    short = format_date(month.first_day, "MMM", locale="en")
-    return [f"{day.day} {short}" for day in days]
+@lru_cache(maxsize=64)
+def _day_names(first_day: date, days: int, ja: bool) -> Sequence[str]:
+    """Return the days of a month as a column names them, escaped."""
+    if ja:
+        return [escape(f"{first_day.month}月{day}日") for day in range(1, days + 1)]
+    short = format_date(first_day, "MMM", locale="en")
+    return [escape(f"{day} {short}") for day in range(1, days + 1)]
 
 
 def _column(quantities: Sequence[Decimal | None]) -> list[str]:

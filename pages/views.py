@@ -45,22 +45,24 @@ def usage(request: PortalRequest) -> HttpResponse:
     vendor = plans.vendor_for_pages()
     organisation = request.organisation
     selectable = months.selectable_months(organisation, now, ZoneInfo(vendor.time_zone))
+    action = reverse("usage", kwargs={"organisation": organisation.public_id})
     context: dict[str, Any] = {
         "is_part": bool(request.htmx),
         "tabs": billing_tabs(request.membership, "usage"),
-        "action": reverse("usage", kwargs={"organisation": organisation.public_id}),
+        "action": action,
     }
     try:
         month = forms.chosen_month(request.GET, default=selectable[-1])
         view = months.month_view(organisation, month, now=now, vendor=vendor)
     except (NotAMonth, months.MonthNotSelectable):
-        context["picker"] = presented.picker(organisation, selectable[-1], selectable)
+        context["picker"] = presented.picker(action, selectable[-1], selectable)
         context["refusal"] = _refusal(selectable)
         return _usage_page(request, context, status=400)
-    context["picker"] = presented.picker(organisation, month, selectable)
+    context["picker"] = presented.picker(action, month, selectable)
     context["page"] = presented.page(
         organisation,
         view,
+        url=action,
         grace=settings.BILLING_GRACE,
         now=now,
         may_see_invoices=request.membership.role == Role.ROOT,
