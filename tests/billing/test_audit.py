@@ -1,13 +1,15 @@
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import orjson
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from billing.enums import ParkReason
-from billing.models import Invoice
+from accounts import services as accounts
+from accounts.models import Organisation
+from billing.enums import ParkReason, RunState
+from billing.models import Invoice, MonthRun
 from billing.queries import audit
 from billing.services import park
 from core import clock
@@ -67,6 +69,14 @@ INVOICES = "billing_invoice"
                 f"""UPDATE {MONTHS} SET credit = '{{"JP10": 40}}' WHERE month = '2026-08-01'""",
             ],
             id="credit lost",
+        ),
+        pytest.param(
+            "I01 the credit kept for the next month is not what the bill left over",
+            [
+                *unguarded(MONTHS),
+                f"""UPDATE {MONTHS} SET credit = '{{"JP10": 40}}' WHERE month = '2026-09-01'""",
+            ],
+            id="credit invented",
         ),
         pytest.param(
             "I02 an organisation has more than one invoice for a month",
@@ -252,6 +262,31 @@ def test_breaches_reports_a_month_that_nobody_billed(kept: Books) -> None:
             now=BILLED_AT,
         )
     assert overdue not in broken(now=datetime(2026, 11, 4, 1, tzinfo=sound.TOKYO))
+
+
+def test_breaches_asks_no_bill_of_whose_invoicing_is_off_nor_at_once_of_who_is_taken_up_again(
+    kept: Books,
+) -> None:
+    """Rule: I02, R11. The month end passes them by, and then bills month after month."""
+    made, now = datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 11, 20, tzinfo=UTC)
+    Organisation.objects.update(created_at=made, auto_invoicing_off=True)
+    MonthRun.objects.create(
+        month=date(2026, 10, 1), state=RunState.DONE, started_at=BILLED_AT, finished_at=BILLED_AT
+    )
+
+    def unbilled(at: datetime) -> set[str]:
+        return {what for what in broken(now=at) if what.startswith("I02")}
+
+    assert unbilled(now) == set()
+
+    for organisation in (kept.aoba, kept.hato):
+        accounts.switch_auto_invoicing(
+            organisation_id=organisation.pk, is_off=False, actor="user:1", reason="agreed", now=now
+        )
+    assert unbilled(now + timedelta(hours=23)) == set()
+    assert unbilled(now + timedelta(hours=25)) == {
+        "I02 a month has been over for three days, and was neither billed nor parked"
+    }
 
 
 WORK = """

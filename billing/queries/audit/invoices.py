@@ -57,6 +57,30 @@ AMOUNTS = (
         ORDER BY 1, 2
         """,
     ),
+    by_sql(
+        "I01",
+        "the credit kept for the next month is not what the bill left over",
+        """
+        WITH months AS (
+            SELECT * FROM billing_billedmonth WHERE month >= %(since)s
+        ), kept AS (
+            SELECT b.organisation_id, b.month, c.key AS tax_code, c.value::bigint AS net
+            FROM months b, jsonb_each_text(b.credit) c
+        ), left_over AS (
+            SELECT b.organisation_id, b.month, l.tax_code, l.net
+            FROM months b JOIN billing_invoiceline l ON l.invoice_id = b.invoice_id
+            WHERE l.kind = 'credit_carried'
+            UNION ALL
+            SELECT b.organisation_id, b.month, c.key, c.value::bigint
+            FROM months b, jsonb_each_text(COALESCE(b.facts -> 'credit', '{}')) c
+            WHERE b.invoice_id IS NULL
+        )
+        SELECT organisation_id AS organisation, month, tax_code, k.net AS kept, l.net AS left_over
+        FROM kept k FULL JOIN left_over l USING (organisation_id, month, tax_code)
+        WHERE k.net IS DISTINCT FROM l.net
+        ORDER BY 1, 2, 3
+        """,
+    ),
 )
 
 ONE_A_MONTH = (
@@ -128,6 +152,8 @@ ONE_A_MONTH = (
           AND NOT EXISTS (SELECT FROM billing_parkedorganisation p
               WHERE p.organisation_id = o.id AND p.month <= r.month
                 AND (p.released_at IS NULL OR p.released_at > r.finished_at))
+          AND NOT EXISTS (SELECT FROM core_auditentry e WHERE e.chain = o.id
+              AND e.action = 'organisation.auto_invoicing_on' AND e.at > r.finished_at)
         ORDER BY 1, 2
         """,
     ),
@@ -145,7 +171,10 @@ ONE_A_MONTH = (
         CROSS JOIN LATERAL generate_series(
             GREATEST(date_trunc('month', o.customer_since)::date, %(since)s::date)::timestamp,
             LEAST(last.day, o.closed_on - 1)::timestamp, interval '1 month') m(month)
-        WHERE o.created_at < %(now)s::timestamptz - interval '3 days'
+        WHERE o.created_at < %(now)s::timestamptz - interval '3 days' AND NOT o.auto_invoicing_off
+          AND NOT EXISTS (SELECT FROM core_auditentry e WHERE e.chain = o.id
+              AND e.action = 'organisation.auto_invoicing_on'
+              AND e.at > %(now)s::timestamptz - interval '1 day')
           AND NOT EXISTS (SELECT FROM billing_billedmonth b
               WHERE b.organisation_id = o.id AND b.month = m.month::date)
           AND NOT EXISTS (SELECT FROM billing_parkedorganisation p
