@@ -234,7 +234,7 @@ def _again(given: Input, options: argparse.Namespace) -> list[Goal]:
         _empty()
         for batch, organisation_id in zip(given.text, given.organisation_ids, strict=True):
             lines = batch.text.splitlines(keepends=True)
-            part = replace(batch, text=b"".join(lines[::100]))
+            part = replace(batch, given=b"".join(lines[::100]))
             ingest.ingest(part, now=NOW, window=WINDOW, organisation_id=organisation_id)
 
     floor = Variant("raw COPY", run=lambda _: _copy(given.floor), prepare=lambda _: _empty())
