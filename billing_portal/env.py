@@ -3,6 +3,7 @@
 import os
 import urllib.parse
 from typing import Any
+from urllib.parse import SplitResult
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -15,11 +16,23 @@ def text(name: str, default: str | None = None) -> str:
     return value or ""
 
 
-def number(name: str, default: int) -> int:
+def number(name: str, default: int, *, least: int = 0) -> int:
+    """Return the whole number in the variable `name`, which is not below `least`."""
     value = text(name, str(default))
-    if not value.lstrip("-").isdecimal():
-        raise ImproperlyConfigured(f"{name} is a whole number, not {value!r}.")
+    if not (value.isascii() and value.isdecimal()) or int(value) < least:
+        raise ImproperlyConfigured(f"{name} is a whole number from {least} on, not {value!r}.")
     return int(value)
+
+
+def origin(name: str) -> SplitResult:
+    """Return the origin in the variable `name`: scheme, host and port, and nothing more."""
+    value = text(name)
+    url = urllib.parse.urlsplit(value)
+    if url.hostname is None or "@" in url.netloc or value != f"{url.scheme}://{url.netloc}":
+        raise ImproperlyConfigured(
+            f"{name} is an address like https://billing.example.com, without a path or a last slash."
+        )
+    return url
 
 
 def words(name: str, default: str = "") -> list[str]:

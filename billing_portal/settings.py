@@ -3,7 +3,6 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -20,14 +19,18 @@ PRODUCTION = MODE == "production"
 DEBUG = False
 
 SECRET_KEY = env.text("SECRET_KEY")
+if PRODUCTION and len(SECRET_KEY) < 50:
+    raise ImproperlyConfigured("SECRET_KEY has at least 50 random characters.")
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 
 # Absolute URLs are made from this, never from a request (F76).
 PORTAL_ORIGIN = env.text("PORTAL_ORIGIN")
-_origin = urlsplit(PORTAL_ORIGIN)
-if _origin.hostname is None or (PRODUCTION and _origin.scheme != "https"):
+_origin = env.origin("PORTAL_ORIGIN")
+if PRODUCTION and _origin.scheme != "https":
     raise ImproperlyConfigured("PORTAL_ORIGIN is the public https:// address of the portal.")
 ALLOWED_HOSTS = [_origin.hostname, *env.words("ALLOWED_HOSTS")]
+if PRODUCTION and "*" in ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS names hosts, one by one.")
 if not PRODUCTION:
     ALLOWED_HOSTS += ["localhost", "127.0.0.1"]
 CSRF_TRUSTED_ORIGINS = [PORTAL_ORIGIN]
@@ -154,26 +157,26 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "tick": {
         "task": "core.tick",
-        "schedule": timedelta(seconds=env.number("TICK_SECONDS", 60)),
+        "schedule": timedelta(seconds=env.number("TICK_SECONDS", 60, least=1)),
         "options": {"expires": 50},
     }
 }
 
 WAKE_WORKERS = MODE != "test"
-WORK_LEASE_SECONDS = env.number("WORK_LEASE_SECONDS", 300)
+WORK_LEASE_SECONDS = env.number("WORK_LEASE_SECONDS", 300, least=1)
 
 # --- Billing --------------------------------------------------------------------------------------
 # How long after a month's end late usage is waited for before the month is billed (design.md 4).
 BILLING_GRACE = timedelta(hours=env.number("BILLING_GRACE_HOURS", 6))
 # How many organisations are billed in one transaction (performance.md, month end).
-BILLING_PAGE = env.number("BILLING_PAGE", 2000)
+BILLING_PAGE = env.number("BILLING_PAGE", 2000, least=1)
 
 # --- Usage ----------------------------------------------------------------------------------------
 # How far back and ahead of now an event sent to the API may lie.
-USAGE_OLDEST = timedelta(days=env.number("USAGE_OLDEST_DAYS", 400))
+USAGE_OLDEST = timedelta(days=env.number("USAGE_OLDEST_DAYS", 400, least=1))
 USAGE_AHEAD = timedelta(hours=env.number("USAGE_AHEAD_HOURS", 24))
-USAGE_BODY_LIMIT = env.number("USAGE_BODY_LIMIT_BYTES", 8 * 1024 * 1024)
-USAGE_REQUESTS_PER_MINUTE = env.number("USAGE_REQUESTS_PER_MINUTE", 600)
+USAGE_BODY_LIMIT = env.number("USAGE_BODY_LIMIT_BYTES", 8 * 1024 * 1024, least=1)
+USAGE_REQUESTS_PER_MINUTE = env.number("USAGE_REQUESTS_PER_MINUTE", 600, least=1)
 
 # --- Sign-in --------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

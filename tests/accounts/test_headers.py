@@ -140,6 +140,13 @@ def test_production_speaks_tls_alone_and_shows_no_debug_page(production: dict[st
         ("PORTAL_ORIGIN", "http://billing.example.com"),
         ("SMTP_HOST", ""),
         ("DATABASE_URL", ""),
+        ("SECRET_KEY", "short"),
+        ("PORTAL_ORIGIN", "https://billing.example.com/"),
+        ("PORTAL_ORIGIN", "https://somebody@billing.example.com"),
+        ("ALLOWED_HOSTS", "*"),
+        # Billed before its end, a month would lack its last days.
+        ("BILLING_GRACE_HOURS", "-48"),
+        ("BILLING_PAGE", "0"),
     ],
 )
 def test_production_does_not_start_without_what_it_needs(name: str, value: str) -> None:
