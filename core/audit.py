@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from django.db import connection, transaction
 
 from core import canonical
-from core.canonical import Json
+from core.canonical import Composed, Json, Written
 from core.models import AuditEntry
 
 VENDOR_CHAIN = 0
@@ -26,7 +26,31 @@ def link(
     details: Mapping[str, Json],
 ) -> bytes:
     """Return the digest of an entry that follows the entry with digest `prev` in its chain."""
-    body: Json = [chain, seq, at.astimezone(UTC).isoformat(), actor, action, subject, dict(details)]
+    return link_written(
+        prev,
+        chain=chain,
+        seq=seq,
+        at=at.astimezone(UTC).isoformat(),
+        actor=actor,
+        action=action,
+        subject=subject,
+        details=Written(canonical.dumps(details)),
+    )
+
+
+def link_written(
+    prev: bytes,
+    *,
+    chain: int,
+    seq: int,
+    at: str,
+    actor: str,
+    action: str,
+    subject: str,
+    details: Written,
+) -> bytes:
+    """Return what `link` does, of an instant and details that are written already: UTC, canonical."""
+    body: Composed = [chain, seq, at, actor, action, subject, details]
     return hashlib.sha256(prev + canonical.dumps(body)).digest()
 
 

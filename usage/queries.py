@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from django.db import connection
 
+from core.ids import array
 from core.months import BillingMonth
 from plans.enums import Aggregation
 from plans.rules import Meter
@@ -55,24 +56,24 @@ def monthly_usage(
             """
             SELECT organisation_id, meter_id, sum(quantity)
             FROM usage_dailyusage
-            WHERE organisation_id = ANY(%(ids)s) AND day >= %(first)s AND day < %(end)s
+            WHERE organisation_id = ANY(%(ids)s::bigint[]) AND day >= %(first)s AND day < %(end)s
               AND meter_id = ANY(%(sum)s)
             GROUP BY 1, 2
             UNION ALL
             SELECT organisation_id, meter_id, max(quantity)
             FROM usage_dailyusage
-            WHERE organisation_id = ANY(%(ids)s) AND day >= %(first)s AND day < %(end)s
+            WHERE organisation_id = ANY(%(ids)s::bigint[]) AND day >= %(first)s AND day < %(end)s
               AND meter_id = ANY(%(max)s)
             GROUP BY 1, 2
             UNION ALL
             (SELECT DISTINCT ON (organisation_id, meter_id) organisation_id, meter_id, quantity
              FROM usage_dailyusage
-             WHERE organisation_id = ANY(%(ids)s) AND day >= %(first)s AND day < %(end)s
+             WHERE organisation_id = ANY(%(ids)s::bigint[]) AND day >= %(first)s AND day < %(end)s
                AND meter_id = ANY(%(last)s)
              ORDER BY organisation_id, meter_id, day DESC)
             """,
             {
-                "ids": organisation_ids,
+                "ids": array(organisation_ids),
                 "first": month.first_day,
                 "end": month.next.first_day,
                 **{

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from billing.enums import InvoiceKind, ParkReason
+from core.ids import array
 from core.months import BillingMonth
 
 RECENT = 6
@@ -167,12 +168,12 @@ def customers(organisation_ids: Sequence[int], month: BillingMonth) -> list[Cust
             FROM accounts_organisation o
             LEFT JOIN LATERAL (SELECT e.seq, e.digest FROM core_auditentry e
                 WHERE e.chain = o.id ORDER BY e.seq DESC LIMIT 1) a ON true
-            WHERE o.id = ANY(%(ids)s) AND (SELECT b.month FROM billing_billedmonth b
+            WHERE o.id = ANY(%(ids)s::bigint[]) AND (SELECT b.month FROM billing_billedmonth b
                 WHERE b.organisation_id = o.id AND b.month = %(month)s) IS NULL
             ORDER BY o.id
             """,
             {
-                "ids": list(organisation_ids),
+                "ids": array(organisation_ids),
                 "month": month.first_day,
                 "kind": InvoiceKind.MONTHLY.value,
                 "recent": RECENT,

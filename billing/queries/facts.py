@@ -14,6 +14,7 @@ from django.db import connection
 from billing.enums import LineKind, TaxCode
 from billing.rules.facts import Facts, Fee, LateMonth
 from billing.rules.tax import tax_code
+from core.ids import array
 from core.money import Rounding
 from core.months import BillingMonth
 from plans import queries as plans
@@ -138,11 +139,11 @@ def _organisations(ids: list[int], month: BillingMonth, zone: ZoneInfo) -> list[
             WITH fee AS MATERIALIZED (
                 SELECT s.organisation_id, s.category, s.plan_version_id, s.steps
                 FROM plans_selection s
-                WHERE s.organisation_id = ANY(%(ids)s) AND s.from_at < %(at)s
+                WHERE s.organisation_id = ANY(%(ids)s::bigint[]) AND s.from_at < %(at)s
                   AND (s.until_at IS NULL OR s.until_at > %(at)s
                        OR (s.until_at = %(at)s AND EXISTS (
                            SELECT 1 FROM plans_selection n
-                           WHERE n.organisation_id = ANY(%(ids)s)
+                           WHERE n.organisation_id = ANY(%(ids)s::bigint[])
                              AND n.organisation_id = s.organisation_id
                              AND n.category = s.category AND n.from_at = %(at)s)))
             )
@@ -155,11 +156,11 @@ def _organisations(ids: list[int], month: BillingMonth, zone: ZoneInfo) -> list[
                 AND (o.closed_on IS NULL OR o.closed_on > %(first_day)s)
             LEFT JOIN fee p ON p.organisation_id = o.id AND p.category = %(support)s
                 AND (o.closed_on IS NULL OR o.closed_on > %(first_day)s)
-            WHERE o.id = ANY(%(ids)s)
+            WHERE o.id = ANY(%(ids)s::bigint[])
             ORDER BY o.id
             """,
             {
-                "ids": ids,
+                "ids": array(ids),
                 "at": month.starts_at(zone),
                 "first_day": month.first_day,
                 "before": month.previous.first_day,
@@ -191,7 +192,7 @@ def late_months(ids: list[int], month: BillingMonth) -> dict[int, list[Late]]:
                 FROM usage_usagerevision u
                 JOIN billing_billedmonth b USING (organisation_id, month)
                 LEFT JOIN billing_ratedrevision r USING (organisation_id, month)
-                WHERE u.organisation_id = ANY(%(ids)s) AND u.month < %(month)s
+                WHERE u.organisation_id = ANY(%(ids)s::bigint[]) AND u.month < %(month)s
                   AND u.revision > COALESCE(r.revision, 0)
             ), sums AS (
                 SELECT l.organisation_id, l.month, m.code,
@@ -224,7 +225,7 @@ def late_months(ids: list[int], month: BillingMonth) -> dict[int, list[Late]]:
             ORDER BY l.organisation_id, l.month
             """,
             {
-                "ids": ids,
+                "ids": array(ids),
                 "month": month.first_day,
                 "usage": LineKind.USAGE.value,
                 "adjustment": LineKind.ADJUSTMENT.value,

@@ -14,13 +14,16 @@ def line_content(
     month: str,
     names: tuple[str, str],
     ids: tuple[int | None, int | None],
-    quantity: Decimal,
+    quantity: str,
     net: int,
     tax_code: str,
     explanation: Mapping[str, Json] | Written,
 ) -> list[Composed]:
-    """Return what is sealed of a line. `names`: ja, en; `ids`: plan version, meter; month YYYY-MM-DD."""
-    return [kind, month, *names, *ids, written(quantity), net, tax_code, explanation]
+    """Return what is sealed of a line. `names`: ja, en; `ids`: plan version, meter; month YYYY-MM-DD.
+
+    The quantity as `facts.written` writes it.
+    """
+    return [kind, month, *names, *ids, quantity, net, tax_code, explanation]
 
 
 def tax_content(code: str, rate: Decimal, net: int, tax: int) -> list[Composed]:

@@ -1,8 +1,11 @@
 """When which month is billed, and by whom: the planner, and a run here and now. Rule: R1, B-01."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from queue import SimpleQueue
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -64,11 +67,12 @@ def plan(now: datetime) -> BillingMonth | None:
     return pages.month
 
 
-def run_month(month: BillingMonth, *, now: datetime, on_progress: Progress) -> Ran:
+def run_month(month: BillingMonth, *, now: datetime, on_progress: Progress, hands: int = 1) -> Ran:
     """Bill everybody's `month` here and now; what is billed already is left alone.
 
     `on_progress` is told how many organisations are done, and of how many. Organisations whose
-    earlier month is not billed wait for it. Raises MonthNotOver, InGrace, NoVendor. Rule: B-01.
+    earlier month is not billed wait for it. With several `hands` one page is made while the
+    database stores another. Raises MonthNotOver, InGrace, NoVendor. Rule: B-01.
     """
     zone = plans.vendor_zone()
     check_due(month, zone, now)
@@ -78,16 +82,64 @@ def run_month(month: BillingMonth, *, now: datetime, on_progress: Progress) -> R
         with transaction.atomic():
             _begin_run(month, now)
     outcome = Outcome()
-    for block in blocks:
-        outcome += issue.bill_page(
-            first_id=block.first_id, last_id=block.last_id, month=month, now=now
-        )
+    for page in _billed(blocks, month, now, hands):
+        outcome += page
         on_progress(outcome.total, total)
     pages = _next(now, zone)
     with transaction.atomic():
         _end_runs(before=pages.month if pages else None, now=now)
     behind = pages.month if pages and pages.month <= month else None
     return Ran(outcome, behind)
+
+
+def _billed(
+    blocks: Sequence[Block], month: BillingMonth, now: datetime, hands: int
+) -> Iterator[Outcome]:
+    """Yield what became of each block, as it is done; after a failure no other one is begun."""
+    if hands == 1:
+        for block in blocks:
+            yield _bill_block(block, month, now)
+        return
+    waiting = deque(blocks)
+    done: SimpleQueue[Outcome | Exception] = SimpleQueue()
+    with ThreadPoolExecutor(hands) as pool:
+        for _ in range(hands):
+            pool.submit(_take_blocks, waiting, done, month, now)
+        try:
+            for _ in blocks:
+                outcome = done.get()
+                if isinstance(outcome, Exception):
+                    raise outcome
+                yield outcome
+        finally:
+            waiting.clear()
+
+
+def _take_blocks(
+    waiting: deque[Block],
+    done: SimpleQueue[Outcome | Exception],
+    month: BillingMonth,
+    now: datetime,
+) -> None:
+    """Bill blocks until none waits, on a connection of this thread's own."""
+    try:
+        while block := _next_of(waiting):
+            done.put(_bill_block(block, month, now))
+    except Exception as fault:  # noqa: BLE001 (raised where the blocks were handed out)
+        done.put(fault)
+    finally:
+        connection.close()
+
+
+def _next_of(waiting: deque[Block]) -> Block | None:
+    try:
+        return waiting.popleft()
+    except IndexError:
+        return None
+
+
+def _bill_block(block: Block, month: BillingMonth, now: datetime) -> Outcome:
+    return issue.bill_page(first_id=block.first_id, last_id=block.last_id, month=month, now=now)
 
 
 def check_due(month: BillingMonth, zone: ZoneInfo, now: datetime) -> None:

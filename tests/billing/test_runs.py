@@ -4,6 +4,8 @@ from io import StringIO
 import pytest
 from django.conf import settings as portal
 from django.core.management import CommandError, call_command
+from django.db import ProgrammingError, connection
+from pytest_django import Settings
 
 from accounts import services as accounts
 from billing.enums import RunState
@@ -171,6 +173,42 @@ def test_run_month_bills_here_and_now_and_tells_its_progress() -> None:
     assert told[-1] == (3, 3)
     run = MonthRun.objects.get()
     assert (run.state, run.started_at, run.finished_at) == (RunState.DONE, NOW, NOW)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_run_month_with_two_hands_bills_everybody_once(
+    settings: Settings,
+) -> None:
+    settings.BILLING_PAGE = 1
+    version = books.starter()
+    customers = [books.customer(version) for _ in range(5)]
+    told: list[tuple[int, int]] = []
+
+    ran = runs.run_month(
+        OCTOBER, now=NOW, on_progress=lambda done, of: told.append((done, of)), hands=2
+    )
+
+    assert ran == runs.Ran(Outcome(invoiced=5), behind=None)
+    assert told == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
+    assert [books.grosses(each) for each in customers] == [[("2026-10", 5_500)]] * 5
+    assert NumberSeries.objects.get().next == 6
+
+
+@pytest.mark.django_db(transaction=True)
+def test_run_month_with_two_hands_tells_what_stopped_one(settings: Settings) -> None:
+    settings.BILLING_PAGE = 1
+    version = books.starter()
+    for _ in range(4):
+        books.customer(version)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE billing_taxsummary RENAME TO billing_taxsummary_away")
+
+    with pytest.raises(ProgrammingError):
+        runs.run_month(OCTOBER, now=NOW, on_progress=books.quiet, hands=2)
+
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE billing_taxsummary_away RENAME TO billing_taxsummary")
+    assert not Invoice.objects.exists()
 
 
 def test_run_month_leaves_who_is_behind_and_says_so() -> None:

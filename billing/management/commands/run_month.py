@@ -31,6 +31,9 @@ class Command(BaseCommand):
         what.add_argument(
             "--release", metavar="ORGANISATION", help="let a parked organisation go on (reference)"
         )
+        parser.add_argument(
+            "--hands", type=int, default=1, help="pages billed at once, each on its own connection"
+        )
         parser.add_argument("--reason", default="", help="why it is released; kept for ever")
 
     def handle(self, *args: Any, month: BillingMonth, **options: Any) -> None:
@@ -42,7 +45,7 @@ class Command(BaseCommand):
             elif options["dry_run"]:
                 self._dry_run(month)
             else:
-                self._run(month)
+                self._run(month, max(options["hands"], 1))
         except plans.NoVendor as refused:
             raise CommandError(str(refused)) from refused
         except runs.MonthNotOver as refused:
@@ -54,9 +57,9 @@ class Command(BaseCommand):
                 f"{month} is over, but late usage is waited for until {until}. Try it out with --dry-run."
             ) from refused
 
-    def _run(self, month: BillingMonth) -> None:
+    def _run(self, month: BillingMonth, hands: int) -> None:
         try:
-            ran = runs.run_month(month, now=clock.now(), on_progress=self._progress)
+            ran = runs.run_month(month, now=clock.now(), on_progress=self._progress, hands=hands)
         except TooManyFail as failed:
             raise CommandError(f"Stopped, nobody was parked: {failed}") from failed
         outcome = ran.outcome

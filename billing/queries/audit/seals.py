@@ -11,6 +11,7 @@ from django.db import connection
 
 from billing.queries.audit.breach import BEGINNING, Check, Scope, by_sql
 from billing.rules import seal
+from billing.rules.facts import written
 from core import audit, canonical
 
 _CHUNK = 2000
@@ -40,7 +41,7 @@ def _content(row: tuple[Any, ...]) -> bytes:
             month,
             (name_ja, name_en),
             (version_id, meter_id),
-            Decimal(quantity),
+            written(Decimal(quantity)),
             net,
             code,
             explanation,
