@@ -111,6 +111,8 @@ _database["OPTIONS"]["options"] = " ".join(
         "max_parallel_workers_per_gather": "0",
     }.items()
 )
+# Only what core.statements runs is prepared, at once; Django's own cursors never are.
+_database["OPTIONS"]["prepare_threshold"] = 0
 _database["CONN_MAX_AGE"] = 0 if MODE == "test" else 300
 _database["CONN_HEALTH_CHECKS"] = True
 DATABASES: dict[str, dict[str, Any]] = {"default": _database}

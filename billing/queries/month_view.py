@@ -9,7 +9,6 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import orjson
-from django.db import connection
 
 from accounts.models import Organisation
 from billing.enums import LineKind, MonthState, TaxCode
@@ -18,6 +17,7 @@ from billing.queries.stored import Reader, stored_lines, stored_taxes
 from billing.rules import rating
 from billing.rules.facts import Bill, Facts, Fee, Line, TaxLine, facts_from_json
 from billing.rules.rating import EXACT
+from core import statements
 from core.money import Rounding
 from core.months import BillingMonth, last_day, months_between
 from plans import queries as plans
@@ -100,7 +100,7 @@ class MonthView:
 class _Month:
     """A month's row, billed or not. `lines`, `taxes` and `facts` as stored; `fees`: of an open month.
 
-    `has_late`: usage of a month before it came in late and is not rated yet.
+    `has_late`: usage of a month before it came in late and is not rated yet. `daily`: by meter id.
     """
 
     month: BillingMonth
@@ -113,6 +113,7 @@ class _Month:
     taxes: str | None
     fees: Mapping[Category, tuple[int, int]]
     has_late: bool
+    daily: Mapping[int, Mapping[date, Decimal]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ def selectable_months(
 def month_view(
     organisation: Organisation, month: BillingMonth, *, now: datetime, vendor: VendorVersion
 ) -> MonthView:
-    """Return a month as its organisation is shown it, in at most three statements.
+    """Return a month as its organisation is shown it, in at most two statements.
 
     An open month is rated from what is known at `now`, by the kernel; a closed one is what was
     issued, whatever has come in since. Raises MonthNotSelectable. Rule: S1-09, S1-10.
@@ -147,7 +148,7 @@ def month_view(
         raise MonthNotSelectable(str(month))
     meters = plans.meters_for_pages()
     this, previous, before = _months(organisation, month, zone)
-    usage = _usage(organisation, this, previous, meters)
+    usage = _usage(this, previous, meters)
     reader = Reader.for_pages()
     open_bills = _open_bills(organisation, vendor, meters, (this, previous, before), usage)
     bill = open_bills.get(month) or _closed_bill(this, reader)
@@ -342,9 +343,12 @@ def _month_of(meter: Meter, daily: Mapping[date, Decimal]) -> Decimal:
 def _months(
     organisation: Organisation, month: BillingMonth, zone: ZoneInfo
 ) -> tuple[_Month, _Month, _Month]:
-    """Return the month and the two before it. Only the first comes with its lines."""
+    """Return the month and the two before it.
+
+    Only the first comes with its lines. Its days come with it, and those of the second if it is open.
+    """
     months = (month, month.previous, month.previous.previous)
-    with connection.cursor() as cursor:
+    with statements.prepared() as cursor:
         cursor.execute(
             """
             SELECT b.billed_at, b.facts::text, b.credit::text,
@@ -361,7 +365,7 @@ def _months(
                    (SELECT jsonb_agg(jsonb_build_array(s.category, s.plan_version_id, s.steps))
                     FROM plans_selection s
                     WHERE b.month IS NULL AND s.organisation_id = %(id)s AND s.from_at < m.at
-                      AND m.month < COALESCE(%(closed)s, 'infinity'::date)
+                      AND m.month < COALESCE(%(closed)s::date, 'infinity')
                       AND (s.until_at IS NULL OR s.until_at > m.at
                            OR (s.until_at = m.at AND EXISTS (
                                SELECT 1 FROM plans_selection n
@@ -371,7 +375,12 @@ def _months(
                        SELECT FROM usage_usagerevision u
                        LEFT JOIN billing_ratedrevision r USING (organisation_id, month)
                        WHERE u.organisation_id = %(id)s AND u.month < m.month
-                         AND u.revision > COALESCE(r.revision, 0))
+                         AND u.revision > COALESCE(r.revision, 0)),
+                   (SELECT json_agg(json_build_array(d.meter_id, d.day, d.quantity::text))
+                    FROM usage_dailyusage d
+                    WHERE d.organisation_id = %(id)s
+                      AND (m.month = %(month)s OR (m.month = %(previous)s AND b.month IS NULL))
+                      AND d.day >= m.month AND d.day < (m.month + interval '1 month')::date)::text
             FROM unnest(%(months)s::date[], %(starts)s::timestamptz[]) AS m(month, at)
             LEFT JOIN billing_billedmonth b ON b.organisation_id = %(id)s AND b.month = m.month
             LEFT JOIN billing_invoice v ON v.id = b.invoice_id
@@ -381,6 +390,7 @@ def _months(
                 "id": organisation.pk,
                 "closed": organisation.closed_on,
                 "month": month.first_day,
+                "previous": month.previous.first_day,
                 "months": [each.first_day for each in months],
                 "starts": [each.starts_at(zone) for each in months],
             },
@@ -404,7 +414,11 @@ def _month(
     taxes: str | None,
     fees: str | None,
     has_late: bool,
+    usage: str | None,
 ) -> _Month:
+    daily: dict[int, dict[date, Decimal]] = {}
+    for meter_id, day, quantity in orjson.loads(usage or "[]"):
+        daily.setdefault(meter_id, {})[date.fromisoformat(day)] = Decimal(quantity)
     invoice = None
     if public_id is not None and number is not None and issued_on is not None:
         invoice = IssuedAs(public_id, number, issued_on)
@@ -422,26 +436,10 @@ def _month(
             for category, version_id, steps in orjson.loads(fees or "[]")
         },
         has_late=has_late,
+        daily=daily,
     )
 
 
-def _usage(
-    organisation: Organisation, month: _Month, previous: _Month, meters: Sequence[Meter]
-) -> _Usage:
-    """Return the days of the month, and of the month before what it came to, if that is open."""
-    first_day = month.month.first_day
-    since = first_day if previous.billed_at else previous.month.first_day
-    daily: dict[int, dict[date, Decimal]] = {}
-    before: dict[int, dict[date, Decimal]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT day, meter_id, quantity FROM usage_dailyusage
-            WHERE organisation_id = %s AND day >= %s AND day < %s
-            """,
-            [organisation.pk, since, month.month.next.first_day],
-        )
-        for day, meter_id, quantity in cursor.fetchall():
-            days = daily if day >= first_day else before
-            days.setdefault(meter_id, {})[day] = quantity
-    return _Usage(daily, _used(meters, before))
+def _usage(month: _Month, previous: _Month, meters: Sequence[Meter]) -> _Usage:
+    """Return the days of the month, and what an open month before came to."""
+    return _Usage(month.daily, _used(meters, previous.daily))
