@@ -148,3 +148,21 @@ def create_api_key(
         details={"prefix": prefix, "label": label},
     )
     return key, f"{prefix}.{secret}"
+
+
+@transaction.atomic
+def revoke_api_key(*, prefix: str, actor: str, reason: str, now: datetime) -> bool:
+    """Have a key speak for nobody from now on; return False where there is no live one."""
+    key = ApiKey.objects.select_for_update().filter(prefix=prefix, revoked_at=None).first()
+    if key is None:
+        return False
+    ApiKey.objects.filter(pk=key.pk).update(revoked_at=now)
+    audit.record(
+        actor=actor,
+        action="api_key.revoked",
+        subject=f"api_key:{key.pk}",
+        organisation_id=key.organisation_id,
+        at=now,
+        details={"prefix": prefix, "label": key.label, "reason": reason},
+    )
+    return True

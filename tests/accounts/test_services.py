@@ -1,7 +1,9 @@
 import hashlib
 import threading
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
 from accounts import queries, services
@@ -163,3 +165,16 @@ def test_a_wrong_or_revoked_api_key_is_nobody() -> None:
 
     ApiKey.objects.update(revoked_at=make.NOW)
     assert queries.api_key(presented) is None
+
+
+@pytest.mark.django_db
+def test_a_key_is_revoked_at_once_and_the_trail_says_why() -> None:
+    key, presented = services.create_api_key(label="product", actor=make.ACTOR, now=make.NOW)
+
+    call_command("revoke_api_key", presented, "--reason", "leaked", stdout=StringIO())
+
+    assert queries.api_key(presented) is None
+    entry = AuditEntry.objects.get(action="api_key.revoked")
+    assert entry.details == {"prefix": key.prefix, "label": "product", "reason": "leaked"}
+    with pytest.raises(CommandError, match="no live key"):
+        call_command("revoke_api_key", key.prefix, "--reason", "again")
