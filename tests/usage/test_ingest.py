@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -15,7 +16,7 @@ from tests.usage import books
 from tests.usage.books import row, take
 from usage.models import DailyUsage, UsageEvent, UsageRevision
 from usage.rules import Refused
-from usage.services import batches
+from usage.services import batches, ingest
 from usage.services.batches import Row, TooManyEvents
 from usage.services.ingest import Report
 from usage.services.staging import Window
@@ -106,6 +107,77 @@ def test_ingest_reports_an_event_that_comes_twice_in_a_batch_with_another_body()
         [],
     )
     assert only_day() == (date(2026, 11, 20), Decimal(5), 1)
+
+
+@pytest.mark.usefixtures("_aoba")
+def test_ingest_finds_what_is_stored_behind_what_is_new() -> None:
+    def event(number: int, event_id: str, quantity: str = "1") -> Row:
+        return row(number, event_id=event_id, quantity=quantity, occurred_at="2026-11-20T01:00:00Z")
+
+    take(event(1, "b", "5"), event(2, "d", "7"))
+
+    again = take(event(1, "a"), event(2, "b", "5"), event(3, "c"), event(4, "d", "7.0"))
+    other = take(event(1, "a0"), event(2, "b", "6"))
+
+    assert again == Report(2, 2, [], [])
+    assert (other.accepted, [refused.row for refused in other.conflicts]) == (1, [2])
+    assert only_day() == (date(2026, 11, 20), Decimal(15), 5)
+
+
+@pytest.mark.usefixtures("_aoba")
+def test_ingest_rejects_a_time_that_is_none_between_times_that_are() -> None:
+    times = ("2026-11-20T10:00:00Z", "2026-11-20T10:75:00Z", "2026-11-20T11:00:00Z")
+
+    report = take(*(row(n, event_id=str(n), occurred_at=at) for n, at in enumerate(times, 1)))
+
+    assert report.accepted == 2
+    assert [(refused.row, refused.code) for refused in report.rejected] == [
+        (2, "occurred_at_wrong")
+    ]
+
+
+_straight_events = st.builds(
+    row,
+    organisation=st.sampled_from(["aoba", "hinode"]),
+    event_id=st.sampled_from(["a", "B", "c", "d1", "e-9"]),
+    meter=st.sampled_from(["api_calls", "devices", "storage"]),
+    occurred_at=st.sampled_from(
+        ["2026-11-20T10:00:00Z", "2026-11-20T11:59:59Z", "2026-10-31T14:59:59Z"]
+    ),
+    quantity=st.decimals(0, 5, places=15).map(str) | st.sampled_from(["007", "1.50", "1e1"]),
+)
+
+
+class StraightIsCareful(TestCase):
+    @settings(max_examples=60, deadline=None)
+    @given(
+        before=st.lists(_straight_events, max_size=3),
+        given_rows=st.lists(_straight_events, max_size=6),
+    )
+    def test_the_straight_way_stores_and_says_what_the_careful_way_does(
+        self, before: list[Row], given_rows: list[Row]
+    ) -> None:
+        make.vendor()
+        make.organisation(reference="aoba")
+        make.organisation(reference="hinode")
+        for code, aggregation in zip(METERS, Aggregation, strict=True):
+            make.meter(code, aggregation=aggregation)
+        outcomes = []
+        for is_careful in (False, True):
+            with connection.cursor() as cursor:
+                cursor.execute("DELETE FROM usage_event; DELETE FROM usage_dailyusage")
+                cursor.execute("DELETE FROM usage_usagerevision")
+            reports = []
+            for rows in (before, given_rows):
+                batch = batches.of_rows([one._replace(number=n) for n, one in enumerate(rows, 1)])
+                if is_careful:
+                    batch = replace(batch, canonical=False)
+                reports.append(ingest.ingest(batch, now=books.NOW, window=books.WINDOW))
+            stored = set(UsageEvent.objects.values_list())
+            revisions = set(UsageRevision.objects.values_list())
+            outcomes.append((reports, stored, books.days(), revisions))
+
+        assert outcomes[0] == outcomes[1]
 
 
 @pytest.mark.usefixtures("_aoba")
