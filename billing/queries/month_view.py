@@ -381,7 +381,9 @@ def _months(
                     WHERE d.organisation_id = %(id)s
                       AND (m.month = %(month)s OR (m.month = %(previous)s AND b.month IS NULL))
                       AND d.day >= m.month AND d.day < (m.month + interval '1 month')::date)::text
-            FROM unnest(%(months)s::date[], %(starts)s::timestamptz[]) AS m(month, at)
+            FROM (VALUES (%(month)s::date, %(month_at)s::timestamptz),
+                         (%(previous)s, %(previous_at)s),
+                         (%(before)s, %(before_at)s)) AS m(month, at)
             LEFT JOIN billing_billedmonth b ON b.organisation_id = %(id)s AND b.month = m.month
             LEFT JOIN billing_invoice v ON v.id = b.invoice_id
             ORDER BY m.month DESC
@@ -389,10 +391,12 @@ def _months(
             {
                 "id": organisation.pk,
                 "closed": organisation.closed_on,
-                "month": month.first_day,
-                "previous": month.previous.first_day,
-                "months": [each.first_day for each in months],
-                "starts": [each.starts_at(zone) for each in months],
+                "month": months[0].first_day,
+                "month_at": months[0].starts_at(zone),
+                "previous": months[1].first_day,
+                "previous_at": months[1].starts_at(zone),
+                "before": months[2].first_day,
+                "before_at": months[2].starts_at(zone),
             },
         )
         this, previous, before = (
