@@ -2,7 +2,7 @@
 
 import smtplib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import make_msgid
 
 from django.conf import settings
@@ -16,6 +16,7 @@ from core.work import Job
 
 SEND_MAIL = Job("core.send_mail")
 
+KEEP_SENT = timedelta(days=30)
 _PERMANENT = 500
 
 
@@ -62,6 +63,11 @@ def deliver(*, mail_id: int, now: datetime) -> None:
     except OSError as fault:
         raise (Refused if _is_final(fault) else ServerAway)(_told(fault)) from None
     Mail.objects.filter(pk=mail_id).update(sent_at=now)
+
+
+def forget_sent(now: datetime) -> None:
+    """Delete mails that were sent long ago: they hold addresses and links that sign somebody in."""
+    Mail.objects.filter(sent_at__lt=now - KEEP_SENT).delete()
 
 
 def _is_final(fault: OSError) -> bool:

@@ -37,6 +37,7 @@ def tick() -> None:
 @work.plans_work
 def clean_up(now: datetime) -> None:
     work.forget_done(now)
+    mail.forget_sent(now)
 
 
 @work.handles(mail.SEND_MAIL)

@@ -1,4 +1,5 @@
 import smtplib
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -6,9 +7,10 @@ from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from pytest_django.fixtures import Settings
 
-from core import work
+from core import mail, work
 from core.enums import WorkState
 from core.models import Mail, Work
+from tests import make
 
 
 def _message() -> EmailMultiAlternatives:
@@ -30,9 +32,9 @@ def test_a_mail_is_sent_once_after_its_transaction(settings: Settings, tmp_path:
     work.run_due()
 
     (sent,) = tmp_path.iterdir()
-    mail = Mail.objects.get()
-    assert mail.sent_at is not None
-    assert sent.read_text().count("Message-ID: " + mail.message_id) == 1
+    kept = Mail.objects.get()
+    assert kept.sent_at is not None
+    assert sent.read_text().count("Message-ID: " + kept.message_id) == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -92,3 +94,19 @@ def test_a_mail_waits_for_a_server_that_is_away_and_is_parked_where_it_is_refuse
     assert Work.objects.get().state == state
     assert Mail.objects.get().sent_at is None
     assert "hanako" not in caplog.text + Work.objects.get().reason
+
+
+@pytest.mark.django_db
+def test_a_mail_is_forgotten_thirty_days_after_it_was_sent_and_never_before_it_is() -> None:
+    def stored(message_id: str, sent_at: datetime | None) -> None:
+        Mail.objects.create(
+            message_id=message_id, to=["a@example.com"], created_at=make.NOW, sent_at=sent_at
+        )
+
+    stored("old", make.NOW - timedelta(days=31))
+    stored("new", make.NOW - timedelta(days=29))
+    stored("waits", None)
+
+    mail.forget_sent(make.NOW)
+
+    assert set(Mail.objects.values_list("message_id", flat=True)) == {"new", "waits"}
