@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ from billing.queries.audit import seals
 from billing.queries.audit.breach import BEGINNING
 from billing.queries.stored import Reader, stored_lines, stored_taxes
 from billing.rules import rating
-from billing.rules.facts import Bill, Line, NotFacts, TaxLine, facts_from_json
+from billing.rules.facts import Bill, Facts, Line, NotFacts, TaxLine, facts_from_json
 from billing.rules.tax import NoTaxRate
 from core import canonical
 from core.months import BillingMonth
@@ -51,7 +52,29 @@ class _Issued:
     facts: Mapping[str, Any]
     is_facts_intact: bool
     credit: Mapping[str, int]
+    settled: "_Settled | None"
     invoice: tuple[Any, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """Quantities up to which late usage has been billed, and what the month has cost, by meter code."""
+
+    quantities: Mapping[str, str]
+    nets: Mapping[str, int]
+
+
+# What a month has cost by now: its own usage lines, and every adjustment of it since (B-08).
+_NETS = """
+    (SELECT COALESCE(jsonb_object_agg(n.code, n.net), '{}') FROM (
+        SELECT m.code, sum(l.net) AS net
+        FROM billing_invoice v
+        JOIN billing_invoiceline l ON l.invoice_id = v.id AND l.month = b.month
+            AND l.kind IN ('usage', 'adjustment')
+        JOIN plans_meter m ON m.id = l.meter_id
+        WHERE v.organisation_id = b.organisation_id AND v.month >= b.month AND v.kind = 'monthly'
+        GROUP BY m.code) n)
+"""
 
 
 def count(*, month: BillingMonth | None = None, since: BillingMonth | None = None) -> int:
@@ -67,16 +90,22 @@ def verified(
 ) -> Iterator[Verified]:
     """Yield every billed month, rated again: lines, taxes, totals, credit and digests compared.
 
+    Of a month whose usage came in late, what it has cost by now is compared too.
+
     Names of plans and meters may have been corrected since; the digest covers them.
     """
     reader = Reader.fresh()
     statement = f"""
         SELECT b.organisation_id, b.month, b.facts::text, b.facts_digest, b.credit::text,
+               r.quantities::text,
+               CASE WHEN r.month IS NOT NULL THEN {_NETS} END::text,
                {seals.INVOICE_COLUMNS}
         FROM billing_billedmonth b LEFT JOIN billing_invoice i ON i.id = b.invoice_id
+        LEFT JOIN billing_ratedrevision r
+            ON r.organisation_id = b.organisation_id AND r.month = b.month
         {_OF} ORDER BY b.month, b.organisation_id
     """  # noqa: S608
-    for organisation_id, first_day, facts, digest, credit, *invoice in seals.stream(
+    for organisation_id, first_day, facts, digest, credit, late, nets, *invoice in seals.stream(
         statement, _of(month, since)
     ):
         stored = orjson.loads(facts)
@@ -84,6 +113,7 @@ def verified(
             facts=stored,
             is_facts_intact=canonical.digest(stored) == bytes(digest),
             credit=orjson.loads(credit),
+            settled=_Settled(orjson.loads(late), orjson.loads(nets)) if late else None,
             invoice=tuple(invoice) if invoice[0] is not None else None,
         )
         of_month = BillingMonth.of_day(first_day)
@@ -115,12 +145,17 @@ def _differences(issued: _Issued, reader: Reader) -> Iterator[Found]:
     if not issued.is_facts_intact:
         yield "digest of the facts", "altered", "as billed"
     try:
-        bill = rating.rate(facts_from_json(issued.facts, reader.catalogue))
+        facts = facts_from_json(issued.facts, reader.catalogue)
+        bill = rating.rate(facts)
     except (NotFacts, NoTaxRate, rating.MixedCurrencies) as fault:
         yield "facts", "rated once", f"cannot be rated: {fault}"
         return
     credit = {code.value: net for code, net in bill.credit_carried.items()}
     yield from _differ("credit left over", dict(issued.credit), credit)
+    if issued.settled is not None:
+        now = _nets(facts, issued.settled.quantities)
+        before = {code: net for code, net in issued.settled.nets.items() if net}
+        yield from _differ("usage that came late", before, now)
     if issued.invoice is None:
         yield from _differ("nothing to bill", True, bill.is_nothing)
         return
@@ -134,6 +169,16 @@ def _differences(issued: _Issued, reader: Reader) -> Iterator[Found]:
     taxes = stored_taxes(orjson.loads(issued.invoice[seals.INVOICE_TAXES]))
     yield from _lines_differ(lines, bill)
     yield from _differ("taxes", _taxes(taxes), _taxes(bill.taxes))
+
+
+def _nets(facts: Facts, quantities: Mapping[str, str]) -> dict[str, int]:
+    """Return what a month costs, by meter code, with the usage that is known of it now."""
+    promised = facts.licence.terms.meters if facts.licence else ()
+    nets = {
+        each.meter.code: rating.usage_price(Decimal(quantities.get(each.meter.code, "0")), each).net
+        for each in promised
+    }
+    return {code: net for code, net in nets.items() if net}
 
 
 def _lines_differ(issued: Sequence[Line], bill: Bill) -> Iterator[Found]:

@@ -4,7 +4,7 @@ from datetime import date
 import pytest
 from django.core.management import CommandError, call_command
 
-from billing.models import Invoice
+from billing.models import Invoice, RatedRevision
 from billing.queries import verify
 from billing.queries.verify import Difference
 from core.months import BillingMonth
@@ -48,6 +48,25 @@ def test_verified_finds_an_adjusted_month_as_it_was_issued(kept: Books) -> None:
 
     assert Invoice.objects.filter(month=date(2026, 10, 1), net=5_005).count() == 2
     assert differences() == []
+
+
+def test_verified_finds_late_usage_that_was_noted_as_billed_and_was_not(kept: Books) -> None:
+    """Rule: B-08. Nobody else would: the day's usage is what was noted."""
+    RatedRevision.objects.create(
+        organisation=kept.aoba,
+        month=date(2026, 9, 1),
+        revision=1,
+        quantities={"calls": "170", "devices": "7"},
+    )
+
+    (found,) = differences()
+
+    # 60 and 70 calls over: 50 at 1 yen, 10 and 20 at half a yen.
+    assert (found.what, found.issued, found.rated) == (
+        "usage that came late",
+        "{'calls': 55}",
+        "{'calls': 60}",
+    )
 
 
 @pytest.mark.parametrize(
