@@ -92,7 +92,11 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "pages.context.portal",
             ],
-            "builtins": ["core.templatetags.writing", "django.templatetags.i18n"],
+            "builtins": [
+                "core.templatetags.writing",
+                "django.templatetags.i18n",
+                "core.templatetags.words",
+            ],
         },
     }
 ]

@@ -95,16 +95,17 @@ def _grid(ceiling: Decimal, ground: float) -> list[str]:
 def _bars(series: Series, ground: float, scale: float) -> list[str]:
     over_from = len(series.values) if series.over_from is None else series.over_from
     places = _places(len(series.values))
+    days, written = series.days, series.written
     parts = []
-    for index, value in enumerate(series.values):
+    for index, value in enumerate(map(float, series.values)):
         if not value:
             continue
-        height = max(abs(float(value)) * scale, 1.0)
+        height = max(abs(value) * scale, 1.0)
         top = ground - height if value > 0 else ground
         kind = "chart__bar chart__bar--over" if index >= over_from else "chart__bar"
         parts.append(
             f'<rect class="{kind}" {places[index]} y="{top:.1f}" height="{height:.1f}" rx="1">'
-            f"<title>{series.days[index]}: {series.written[index]}</title></rect>"
+            f"<title>{days[index]}: {written[index]}</title></rect>"
         )
     return parts
 

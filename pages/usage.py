@@ -287,7 +287,7 @@ def _day_names(first_day: date, days: int, ja: bool) -> Sequence[str]:
 def _column(quantities: Sequence[Decimal | None]) -> list[str]:
     """Return quantities as one column writes them: all with as many decimals as the longest has."""
     written = [NONE if each is None else quantity_written(each) for each in quantities]
-    decimals = max((len(each.partition(".")[2]) for each in written), default=0)
+    decimals = max([len(each) - each.find(".") - 1 for each in written if "." in each], default=0)
     if not decimals:
         return written
     return [each if each == NONE else _padded(each, decimals) for each in written]
