@@ -168,6 +168,7 @@ def test_load_adds_the_days_of_a_month_up_as_the_meter_aggregates(
     assert facts.used == {"api_calls": Decimal(quantity)}
 
 
+@pytest.mark.unsound_books  # credit comes from adjustments, not from nothing
 def test_load_brings_the_credit_of_the_month_before() -> None:
     """Rule: B-08."""
     make.vendor()
