@@ -110,6 +110,7 @@ def test_invoice_leaves_out_a_meter_that_was_not_used() -> None:
     assert "calls" not in text
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("terms", "sentence"),
     [
