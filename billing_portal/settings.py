@@ -216,7 +216,8 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_RATE_LIMITS: dict[str, str] = {} if MODE != "test" else {"login_failed": "1000/m/ip"}
 ALLAUTH_TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXY_COUNT", 0)
 
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+# In the database alone: a copy in the cache would outlive a sign-out made while the cache is away.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_IDLE = timedelta(minutes=30)
 SESSION_LIFETIME = timedelta(hours=12)
 SESSION_COOKIE_AGE = int(SESSION_LIFETIME.total_seconds())

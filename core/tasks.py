@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from celery import shared_task
+from django.contrib.sessions.models import Session
 
 from core import clock, mail, work
 
@@ -38,6 +39,7 @@ def tick() -> None:
 def clean_up(now: datetime) -> None:
     work.forget_done(now)
     mail.forget_sent(now)
+    Session.objects.filter(expire_date__lt=now).delete()
 
 
 @work.handles(mail.SEND_MAIL)

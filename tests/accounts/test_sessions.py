@@ -1,11 +1,12 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client
 
 from accounts.enums import Role
 from accounts.models import Membership
-from core import clock
+from core import clock, tasks
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -60,6 +61,28 @@ def test_an_ended_session_does_not_come_back() -> None:
 
     with clock.fixed_at(make.NOW):
         assert not _is_signed_in(client)
+
+
+def test_a_session_that_ended_elsewhere_has_ended_here() -> None:
+    client = _signed_in()
+    assert _is_signed_in(client)
+
+    # What a sign-out leaves behind, also where the cache was away.
+    Session.objects.all().delete()
+
+    assert not _is_signed_in(client)
+
+
+def test_sessions_that_ran_out_are_forgotten() -> None:
+    client = _signed_in()
+    assert _is_signed_in(client)
+    ends = Session.objects.get().expire_date
+
+    tasks.clean_up(ends)
+    assert Session.objects.exists()
+
+    tasks.clean_up(ends + timedelta(seconds=1))
+    assert not Session.objects.exists()
 
 
 def test_a_change_of_role_holds_at_the_next_request() -> None:

@@ -120,7 +120,7 @@ def test_list_asks_the_same_few_statements(
         paper.invoice(organisation, month_of(9 - number))
     root.get(address("invoices", organisation))
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         root.get(address("invoices", organisation))
 
 
@@ -280,7 +280,7 @@ def test_invoice_asks_the_same_few_statements(
     invoice = paper.invoice(organisation, bill)
     root.get(address("invoice", organisation, invoice))
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         root.get(address("invoice", organisation, invoice))
 
 
@@ -559,5 +559,5 @@ def test_stored_pdf_is_handed_out_with_three_statements(
     page = address("invoice_pdf", organisation, invoice)
     client.get(page)
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         client.get(page)

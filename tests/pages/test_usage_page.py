@@ -237,12 +237,12 @@ def test_the_page_asks_a_fixed_number_of_statements(
     calls = Meter.objects.get(code="api_calls")
     _page(manager, aoba)
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         _page(manager, aoba)
 
     for day in range(5, 20):
         customers.use(aoba, calls, date(2026, 11, day), "1")
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         _page(manager, aoba)
 
 
