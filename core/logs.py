@@ -22,4 +22,5 @@ class JsonFormatter(logging.Formatter):
         line |= {name: str(record.__dict__[name]) for name in sorted(extra)}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        # Half a surrogate pair, which broken input may bring along, is no text that can be written.
+        return json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
