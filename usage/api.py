@@ -122,7 +122,10 @@ def _body(request: HttpRequest) -> bytes:
     if encoding not in {"identity", "gzip"}:
         raise _Refusal(415, "content_encoding", "Send the body plain or with gzip.")
     limit = settings.USAGE_BODY_LIMIT
-    if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+    declared = request.META.get("CONTENT_LENGTH") or "0"
+    if not declared.isdecimal():
+        raise _Refusal(400, "content_length", "Content-Length is no number.")
+    if int(declared) > limit:
         raise _too_large()
     try:
         body = request.read(limit + 1)

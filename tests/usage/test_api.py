@@ -236,6 +236,17 @@ def test_a_large_body_is_refused_unread(key: str) -> None:
     )
 
 
+def test_a_length_that_is_no_number_is_refused(key: str) -> None:
+    request = RequestFactory().post(
+        URL, content_type="application/json", headers={"Authorization": f"Bearer {key}"}
+    )
+
+    response = api.events(WSGIRequest({**request.environ, "CONTENT_LENGTH": "abc"}))
+
+    assert response.status_code == 400
+    assert json.loads(response.content)["error"]["code"] == "content_length"
+
+
 def test_a_gzip_bomb_is_unpacked_to_the_limit_alone(key: str) -> None:
     bomb = gzip.compress(b" " * 1024 * 1024 * 500, compresslevel=1)
     assert len(bomb) < 8 * 1024 * 1024
