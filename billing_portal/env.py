@@ -40,6 +40,14 @@ def words(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
+def pairs(name: str) -> dict[str, str]:
+    """Return the comma-separated `key=value` parts of the variable `name`."""
+    found = dict(part.partition("=")[::2] for part in words(name))
+    if not all(key and value for key, value in found.items()):
+        raise ImproperlyConfigured(f"{name} is a list like key=value,key=value.")
+    return found
+
+
 def database(name: str) -> dict[str, Any]:
     """Return Django's settings for the PostgreSQL URL in the variable `name`."""
     url = urllib.parse.urlsplit(text(name))

@@ -7,7 +7,7 @@ from typing import Any
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from billing_portal import env
+from billing_portal import env, gateways
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 RELEASE = "0.1.0"
@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "plans",
     "usage",
     "billing",
+    "payments",
     "pages",
     "demo",
 ]
@@ -177,6 +178,20 @@ BILLING_GRACE = timedelta(hours=env.number("BILLING_GRACE_HOURS", 6))
 # How many organisations are billed in one transaction (performance.md, month end).
 BILLING_PAGE = env.number("BILLING_PAGE", 2000, least=1)
 
+# --- Payments -------------------------------------------------------------------------------------
+# Each gateway is one file and one line here; one without an account is left out.
+PAYPAL = gateways.paypal(production=PRODUCTION)
+PAID = gateways.paid(production=PRODUCTION)
+PAYMENT_GATEWAYS = [
+    *(["payments.gateways.paypal.PayPal"] if PAYPAL else []),
+    *(["payments.gateways.paid.Paid"] if PAID else []),
+    *env.words("MORE_PAYMENT_GATEWAYS"),
+]
+# The only addresses, besides our own, that a form of ours may lead a browser to (ASVS 3.7.2).
+APPROVAL_ORIGINS = list(PAYPAL.approval_origins) if PAYPAL else []
+# A refund above this many minor units of the currency waits for a second person (ASVS 2.3.5).
+REFUND_ALONE_UP_TO = env.number("REFUND_ALONE_UP_TO", 50_000)
+
 # --- Usage ----------------------------------------------------------------------------------------
 # How far back and ahead of now an event sent to the API may lie.
 USAGE_OLDEST = timedelta(days=env.number("USAGE_OLDEST_DAYS", 400, least=1))
@@ -236,7 +251,7 @@ LANGUAGE_COOKIE_HTTPONLY = True
 # --- Headers --------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = PRODUCTION
 # A redirect would lose the body of a POST and break retries (ASVS 4.1.2).
-SECURE_REDIRECT_EXEMPT = [r"^api/", r"^healthz$"]
+SECURE_REDIRECT_EXEMPT = [r"^api/", r"^notices/", r"^healthz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
 SECURE_HSTS_PRELOAD = PRODUCTION
@@ -255,7 +270,8 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         "manifest-src": [SELF],
-        "form-action": [SELF],
+        # A browser holds the redirect that follows a form against this too.
+        "form-action": [SELF, *APPROVAL_ORIGINS],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }
