@@ -42,7 +42,9 @@ Planner = Callable[[datetime], None]
 
 DEFAULT_QUEUE = "default"
 PDF_QUEUE = "pdf"
-QUEUES = (DEFAULT_QUEUE, PDF_QUEUE)
+# Calls to other companies: one that is slow keeps nobody else waiting.
+GATEWAY_QUEUE = "gateway"
+QUEUES = (DEFAULT_QUEUE, PDF_QUEUE, GATEWAY_QUEUE)
 TICK = "tick"
 MAX_ATTEMPTS = 8
 # More wake-ups than this do not bring more hands.

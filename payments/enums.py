@@ -44,9 +44,13 @@ class JourneyPurpose(models.TextChoices):
 
 
 class JourneyState(models.TextChoices):
-    """open → one of the others, once. A return that comes again finds it ended. Rule: F20."""
+    """open → returned → one of the others, once. A return that comes again finds it ended. Rule: F20.
+
+    RETURNED: the payer is back, and the provider is being asked what was approved.
+    """
 
     OPEN = "open"
+    RETURNED = "returned"
     COMPLETED = "completed"
     CANCELLED = "cancelled"
     REFUSED = "refused"
@@ -160,7 +164,9 @@ REFUND_LIVE = frozenset(
 )
 REFUND_MOVES: Mapping[RefundState, frozenset[RefundState]] = {
     RefundState.REQUESTED: frozenset({RefundState.PREPARED, RefundState.REJECTED}),
-    RefundState.PREPARED: frozenset({RefundState.SENT, RefundState.SUCCEEDED, RefundState.REJECTED}),
+    RefundState.PREPARED: frozenset(
+        {RefundState.SENT, RefundState.SUCCEEDED, RefundState.REJECTED}
+    ),
     RefundState.SENT: frozenset(
         {
             RefundState.PREPARED,
@@ -199,3 +205,13 @@ class DifferenceKind(models.TextChoices):
     AMOUNT = "amount", _("The amount or the currency differs.")
     STATE = "state", _("The state differs.")
     FOREIGN = "foreign", _("It names another merchant or environment.")
+
+
+class Hold(models.TextChoices):
+    """Why an open payable is not charged by itself. NOTHING: it is, when its time comes."""
+
+    NOTHING = "", _("nothing")
+    NO_METHOD = "no_method", _("no payment method")
+    METHOD_BROKEN = "method_broken", _("the payment method does not work any more")
+    DECLINED = "declined", _("declined each time")
+    DIFFERS = "differs", _("the provider's answer does not match; staff look into it")

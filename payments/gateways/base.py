@@ -308,6 +308,8 @@ class Gateway(Protocol):
     account: Account
     # Whether the provider bills the payer itself, in its own time: Paid buys the receivable.
     collects_by_invoice: bool
+    # Whether the charge of a registered payer is announced by `start` before it is captured.
+    announces: bool
 
     def serves(self, country: str, currency: str) -> bool:
         """Return whether an organisation of this country (ISO 3166) and currency may use it."""

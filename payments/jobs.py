@@ -1,0 +1,20 @@
+from core.work import GATEWAY_QUEUE, Job
+
+# Payload: payable_id. Charge what is owed, or go on with the attempt that is under way.
+COLLECT = Job("payments.collect", queue=GATEWAY_QUEUE)
+# Payload: charge_id. Ask the provider how an attempt stands.
+LOOK = Job("payments.look", queue=GATEWAY_QUEUE)
+# Payload: journey_id. Find out what the payer approved.
+FINISH_JOURNEY = Job("payments.finish_journey", queue=GATEWAY_QUEUE)
+# Payload: method_id. Ask the provider how a registered payer stands.
+LOOK_AT_METHOD = Job("payments.look_at_method", queue=GATEWAY_QUEUE)
+# Payload: method_id. Have the provider forget a payer who is detached here.
+FORGET_PAYER = Job("payments.forget_payer", queue=GATEWAY_QUEUE)
+# Payload: refund_id. Give money back, or go on with it.
+REFUND = Job("payments.refund", queue=GATEWAY_QUEUE)
+# Payload: notice_id.
+PROCESS_NOTICE = Job("payments.process_notice", queue=GATEWAY_QUEUE)
+# Payload: gateway, since, until (days, the latter not included).
+RECONCILE = Job("payments.reconcile", queue=GATEWAY_QUEUE)
+# Payload: payable_ids. Tell the root of invoices that were issued.
+ANNOUNCE = Job("payments.announce")

@@ -1,0 +1,50 @@
+"""When an unpaid document is charged again, and from when it is overdue. Rule: B-14, R6."""
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+# Days after the first try at which a declined charge is tried again. Rule: B-14.
+AGAIN_AFTER = (timedelta(days=1), timedelta(days=3), timedelta(days=7))
+# How long after a call a provider is asked what became of it, and each time after that.
+LOOK_AFTER = (
+    timedelta(minutes=5),
+    timedelta(hours=1),
+    timedelta(hours=6),
+    timedelta(days=1),
+)
+# A charge that nobody has decided for so long is a person's matter. Rule: I06.
+PERSON_AFTER = timedelta(hours=72)
+# A call that has not come back in this time never will: its time-outs end long before.
+CALL_LOST_AFTER = timedelta(minutes=3)
+
+
+def next_try(declines: int, first_failed_at: datetime) -> datetime | None:
+    """Return when to charge again after so many declines (from 1); None if never. Rule: B-14."""
+    if declines < 1:
+        raise ValueError(declines)
+    if declines > len(AGAIN_AFTER):
+        return None
+    return first_failed_at + AGAIN_AFTER[declines - 1]
+
+
+def overdue_from(due_on: date, first_failed_at: datetime | None, zone: ZoneInfo) -> datetime:
+    """Return from when a document that cannot be charged by itself is overdue.
+
+    That is the day after it was due; where a charge has failed, not before the last try that B-14
+    would have made. Rule: B-10, B-14.
+    """
+    after_due = datetime.combine(due_on + timedelta(days=1), datetime.min.time(), zone)
+    if first_failed_at is None:
+        return after_due
+    return max(after_due, first_failed_at + AGAIN_AFTER[-1])
+
+
+def next_look(looks: int, now: datetime, retry_after: timedelta | None = None) -> datetime:
+    """Return when to ask a provider again, after `looks` times; not before it wants. Rule: R6, F07."""
+    wait = LOOK_AFTER[min(looks, len(LOOK_AFTER) - 1)]
+    return now + max(wait, retry_after or timedelta())
+
+
+def is_for_a_person(created_at: datetime, now: datetime) -> bool:
+    """Return whether an undecided attempt has waited long enough for staff to decide. Rule: I06."""
+    return now - created_at >= PERSON_AFTER

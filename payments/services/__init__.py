@@ -1,0 +1,1 @@
+"""What can happen to money in and back: one public function each."""
