@@ -3,17 +3,24 @@ from django.utils.translation import gettext_lazy as _
 
 
 class InvoiceKind(models.TextChoices):
-    MONTHLY = "monthly"
+    """Each kind has numbers of its own (B-09). CREDIT_NOTE: gives back what an invoice billed (B-11)."""
+
+    MONTHLY = "monthly", _("invoice")
+    CREDIT_NOTE = "credit_note", _("credit note")
 
 
 class LineKind(models.TextChoices):
-    """What a line bills. ADJUSTMENT: late usage or a correction of an earlier month (B-08)."""
+    """What a line bills. ADJUSTMENT: late usage or a correction of an earlier month (B-08).
+
+    CREDIT: what a credit note gives back, in positive amounts (B-11).
+    """
 
     FEE = "fee"
     USAGE = "usage"
     ADJUSTMENT = "adjustment"
     CREDIT_BROUGHT = "credit_brought"
     CREDIT_CARRIED = "credit_carried"
+    CREDIT = "credit"
 
 
 class MonthOutcome(models.TextChoices):

@@ -22,10 +22,12 @@ class NumberSeries(models.Model):
 
 
 class Invoice(models.Model):
-    """An issued invoice. Triggers refuse every change: a correction is a new document. Rule: B-11.
+    """An issued invoice, or a credit note, which `corrects` one. Triggers refuse every change. Rule: B-11.
 
-    Amounts in minor units of `currency`. `recipient` is the customer as it was at issue; `digest`
-    is the SHA-256 of the document's content, number included.
+    Amounts in minor units of `currency`, never negative: those of a credit note are given back.
+    `recipient` is the customer as it was at issue; `digest` is the SHA-256 of the document's
+    content, number included. `operation`: who asks for a document once more gets the same one.
+    The composite key to the corrected invoice of the same organisation is made by hand (R13).
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -49,6 +51,15 @@ class Invoice(models.Model):
     vendor = models.ForeignKey(VendorVersion, on_delete=models.PROTECT, db_index=False)
     recipient = models.JSONField()
     digest = models.BinaryField(max_length=32)
+    corrects = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="credit_notes",
+        db_constraint=False,
+        db_index=False,
+    )
+    operation = models.UUIDField(null=True)
 
     class Meta:
         constraints = [
@@ -65,6 +76,25 @@ class Invoice(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(net__gte=0, tax__gte=0), name="invoice_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    kind=InvoiceKind.CREDIT_NOTE, corrects__isnull=False, operation__isnull=False
+                )
+                | (~Q(kind=InvoiceKind.CREDIT_NOTE) & Q(corrects=None)),
+                name="invoice_corrects_iff_credit_note",
+            ),
+            models.UniqueConstraint(
+                fields=["operation"],
+                condition=Q(operation__isnull=False),
+                name="invoice_once_an_operation",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["corrects"],
+                condition=Q(corrects__isnull=False),
+                name="invoice_corrects",
             ),
         ]
 

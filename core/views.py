@@ -12,7 +12,11 @@ from core import clock, work
 log = logging.getLogger(__name__)
 
 # For how long work of a queue may wait. Documents may take the night: an invoice is complete without.
-LATE = {work.DEFAULT_QUEUE: timedelta(minutes=15), work.PDF_QUEUE: timedelta(hours=12)}
+LATE = {
+    work.DEFAULT_QUEUE: timedelta(minutes=15),
+    work.PDF_QUEUE: timedelta(hours=12),
+    work.GATEWAY_QUEUE: timedelta(hours=1),
+}
 # Without the planner nothing becomes due, and nothing would ever be late.
 TICK_LATE = timedelta(minutes=15)
 

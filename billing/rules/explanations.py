@@ -79,7 +79,42 @@ class CreditWhy:
     brought: bool
 
 
-Why = FeeWhy | UsageWhy | AdjustmentWhy | CreditWhy
+@dataclass(frozen=True, slots=True)
+class LineBackWhy:
+    """A line of a credit note that gives back a whole line of its invoice: the one at `position`."""
+
+    position: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RateBackWhy:
+    """A line of a credit note that gives back a part of what its invoice billed at one rate (B-11).
+
+    In minor units. `billed_…`: of the invoice; `gross_before`: given back by earlier notes; `tax`:
+    what `gross_before` and `gross` together hold, less what `gross_before` holds.
+    """
+
+    tax_code: str
+    rate: Decimal
+    rounding: str
+    billed_gross: int
+    billed_tax: int
+    gross_before: int
+    gross: int
+    tax: int
+    reason: str
+
+    @property
+    def gross_now(self) -> int:
+        return self.gross_before + self.gross
+
+    @property
+    def net(self) -> int:
+        return self.gross - self.tax
+
+
+Why = FeeWhy | UsageWhy | AdjustmentWhy | CreditWhy | LineBackWhy | RateBackWhy
 
 
 def parse(stored: Mapping[str, Any]) -> Why:
@@ -121,6 +156,20 @@ def _parse(stored: Mapping[str, Any]) -> Why:
             )
         case "credit_brought" | "credit_carried" as kind:
             return CreditWhy(brought=kind == "credit_brought")
+        case "credit_of_line":
+            return LineBackWhy(position=int(stored["position"]), reason=stored["reason"])
+        case "credit_of_rate":
+            return RateBackWhy(
+                tax_code=stored["tax_code"],
+                rate=Decimal(stored["rate"]),
+                rounding=stored["rounding"],
+                billed_gross=int(stored["billed_gross"]),
+                billed_tax=int(stored["billed_tax"]),
+                gross_before=int(stored["gross_before"]),
+                gross=int(stored["gross"]),
+                tax=int(stored["tax"]),
+                reason=stored["reason"],
+            )
         case other:
             raise NotAnExplanation(f"kind {other!r}")
 

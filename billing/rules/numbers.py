@@ -1,19 +1,38 @@
-"""How an invoice's number is written."""
+"""How a document's number is written."""
+
+from typing import NamedTuple
+
+from billing.enums import InvoiceKind
 
 DIGITS = 8
+# What tells the kind, after the vendor's prefix; invoices of a month have that prefix alone.
+_MARKS = {InvoiceKind.MONTHLY: "", InvoiceKind.CREDIT_NOTE: "CN-"}
 
 
-def written(prefix: str, number: int) -> str:
-    """Return the number as it is printed and searched for: INV-00000123. Rule: B-09."""
-    return f"{prefix}{number:0{DIGITS}d}"
+class Typed(NamedTuple):
+    """A number as somebody typed it. `kind`: None where it may be any kind's."""
+
+    number: int
+    kind: InvoiceKind | None
 
 
-def parse(typed: str, prefix: str) -> int | None:
+def written(prefix: str, number: int, kind: str = InvoiceKind.MONTHLY) -> str:
+    """Return the number as it is printed and searched for: KC-00000123, KC-CN-00000001. Rule: B-09."""
+    return f"{prefix}{_MARKS[InvoiceKind(kind)]}{number:0{DIGITS}d}"
+
+
+def parse(typed: str, prefix: str) -> Typed | None:
     """Return the number that somebody typed, with or without prefix and zeros; None if it is none.
 
+    With a prefix it is a number of that kind; a credit note's is known without the vendor's too.
     Numbers beyond what a database column holds are none.
     """
-    digits = typed.strip().upper().removeprefix(prefix.upper())
+    text = typed.strip().upper()
+    digits = text.removeprefix(prefix.upper())
+    kind = InvoiceKind.MONTHLY if digits != text else None
+    mark = _MARKS[InvoiceKind.CREDIT_NOTE]
+    if digits.startswith(mark):
+        digits, kind = digits.removeprefix(mark), InvoiceKind.CREDIT_NOTE
     if not (digits.isascii() and digits.isdecimal()) or len(digits) > 18:
         return None
-    return int(digits)
+    return Typed(int(digits), kind)

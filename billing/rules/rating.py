@@ -22,7 +22,7 @@ EXACT = Context(prec=200, traps=[Inexact, InvalidOperation, Overflow])
 
 _ZERO = Decimal(0)
 _ONE = Decimal(1)
-_MONTHS = (
+MONTHS = (
     "January",
     "February",
     "March",
@@ -311,7 +311,7 @@ def _adjustments(late: LateMonth, facts: Facts) -> Iterator[Line]:
             LineKind.ADJUSTMENT,
             month,
             f"{meter.name_ja}({month.year}年{month.month}月分の調整)",
-            f"{meter.name_en} (adjustment for {_MONTHS[month.month - 1]} {month.year})",
+            f"{meter.name_en} (adjustment for {MONTHS[month.month - 1]} {month.year})",
             terms.version_id if terms else None,
             meter,
             EXACT.subtract(used_now, used_before),

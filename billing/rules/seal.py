@@ -39,7 +39,8 @@ def content_digest(
     """Return the digest of an invoice's content but for its number.
 
     `header`: the invoice's columns by name, without id, number, line_count and digest; dates and
-    instants in ISO 8601, instants in UTC. Lines by position, taxes by code.
+    instants in ISO 8601, instants in UTC; corrects_id of a credit note alone, and no operation,
+    which is no part of the document. Lines by position, taxes by code.
     """
     body: dict[str, Composed] = {**header, "lines": [*lines], "taxes": [*taxes]}
     return canonical.digest(body)

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
+from math import ceil, floor
 
 from billing.enums import TaxCode
 from core.money import Rounding, round_tax
@@ -53,3 +55,20 @@ def tax_code(
 def tax_on(net: int, code: TaxCode, rounding: Rounding) -> int:
     """Return the tax, in minor units, on the sum of the net lines of one rate. Rule: B-06."""
     return round_tax(net * RATES[code], rounding)
+
+
+def tax_within(gross: int, rate: Decimal, rounding: Rounding) -> int:
+    """Return the tax that a gross amount of one rate holds: gross × rate ÷ (1 + rate), rounded once.
+
+    Of the gross that an invoice says of a rate, this is the tax that it says: going there by net
+    or back by gross rounds to the same yen, in every mode. `gross` is not negative. Rule: B-11.
+    """
+    share = Fraction(rate)
+    exact = gross * share / (1 + share)
+    match rounding:
+        case Rounding.DOWN:
+            return floor(exact)
+        case Rounding.HALF_UP:
+            return floor(exact + Fraction(1, 2))
+        case Rounding.UP:
+            return ceil(exact)

@@ -32,6 +32,8 @@ def _content(row: tuple[Any, ...]) -> bytes:
     header = dict(zip(_HEADER, row[3 : 3 + len(_HEADER)], strict=True))
     header["public_id"] = str(header["public_id"])
     header["recipient"] = orjson.loads(header["recipient"])
+    if header["corrects_id"] is None:
+        del header["corrects_id"]
     for name in ("month", "issued_on", "due_on"):
         header[name] = header[name].isoformat()
     header["issued_at"] = header["issued_at"].astimezone(UTC).isoformat()
@@ -82,13 +84,14 @@ _HEADER = (
     "tax_rounding",
     "vendor_id",
     "recipient",
+    "corrects_id",
 )
 INVOICE_LINES = 3 + len(_HEADER)
 INVOICE_TAXES = INVOICE_LINES + 1
 INVOICE_COLUMNS = """
     i.id, i.number, i.digest, i.public_id, i.organisation_id, i.kind, i.month, i.issued_on,
            i.issued_at, i.due_on, i.language, i.currency, i.net, i.tax, i.gross, i.tax_rounding,
-           i.vendor_id, i.recipient::text,
+           i.vendor_id, i.recipient::text, i.corrects_id,
            COALESCE((SELECT jsonb_agg(jsonb_build_array(l.kind, l.month, l.name_ja, l.name_en,
                        l.plan_version_id, l.meter_id, l.quantity::text, l.net, l.tax_code,
                        l.explanation) ORDER BY l.position)
