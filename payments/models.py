@@ -8,6 +8,8 @@ from billing.models import Invoice
 from payments.enums import (
     LIVE,
     ChargeState,
+    CorrectionKind,
+    CorrectionState,
     DifferenceKind,
     Hold,
     Initiator,
@@ -17,6 +19,7 @@ from payments.enums import (
     NoticeState,
     PayableKind,
     PayableState,
+    RefundKind,
     RefundState,
     Step,
 )
@@ -168,6 +171,16 @@ class Payable(models.Model):
             ),
             models.Index(fields=["organisation", "state"], name="payable_organisation_state"),
             models.Index(fields=["id"], condition=Q(announced_at=None), name="payable_to_announce"),
+            models.Index(
+                fields=["id"],
+                condition=Q(captured__gt=F("gross") - F("credited") + F("refunded")),
+                name="payable_to_give_back",
+            ),
+            models.Index(
+                fields=["due_on"],
+                condition=Q(state=PayableState.OPEN, overdue_at=None) & ~Q(hold=Hold.NOTHING),
+                name="payable_to_become_overdue",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -262,6 +275,8 @@ class Refund(models.Model):
 
     `credit_note` is why it is owed; without one, more was captured than was owed. A refund by hand
     was made by staff outside the portal, and is recorded here with the reference they give.
+    `instead_of`: the failed refund that this one makes good. A reversal is what the provider took
+    back by itself (F19).
     """
 
     organisation = models.ForeignKey(
@@ -271,6 +286,10 @@ class Refund(models.Model):
     charge = models.ForeignKey(Charge, on_delete=models.PROTECT, related_name="refunds")
     credit_note = models.ForeignKey(
         Invoice, on_delete=models.PROTECT, null=True, blank=True, related_name="refunds"
+    )
+    kind = models.CharField(max_length=8, choices=RefundKind, default=RefundKind.REFUND)
+    instead_of = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="made_good_by"
     )
     operation = models.UUIDField(unique=True)  # one form, one refund (R3)
     key = models.CharField(max_length=20, unique=True)
@@ -310,6 +329,77 @@ class Refund(models.Model):
 
     def __str__(self) -> str:
         return f"refund {self.key} {self.state}"
+
+
+class Correction(models.Model):
+    """What staff decide about what is owed, once a form: a credit, or a write-off. Rule: B-11, R3.
+
+    `gross` in minor units: what is credited, or what was open when it is written off. What is more
+    than one person may do alone waits until another has approved it (ASVS 2.3.5); `decided_by` is
+    who carried it out or rejected it, `decision` why.
+    """
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="corrections"
+    )
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    payable = models.ForeignKey(Payable, on_delete=models.PROTECT, related_name="corrections")
+    kind = models.CharField(max_length=10, choices=CorrectionKind)
+    state = models.CharField(max_length=8, choices=CorrectionState)
+    operation = models.UUIDField(unique=True)
+    gross = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    reason = models.CharField(max_length=255)
+    is_alone = models.BooleanField()  # one person may do it
+    requested_by = models.CharField(max_length=80)
+    requested_at = models.DateTimeField()
+    decided_by = models.CharField(max_length=80, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decision = models.CharField(max_length=255, blank=True)
+    credit_note = models.OneToOneField(
+        Invoice, on_delete=models.PROTECT, null=True, blank=True, related_name="correction"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["payable"],
+                condition=Q(state=CorrectionState.WAITING),
+                name="correction_one_waits",
+            ),
+            models.CheckConstraint(condition=Q(gross__gt=0), name="correction_amount"),
+            models.CheckConstraint(condition=~Q(reason=""), name="correction_has_reason"),
+            models.CheckConstraint(
+                condition=Q(state=CorrectionState.WAITING, decided_at=None, decided_by="")
+                | (
+                    ~Q(state=CorrectionState.WAITING)
+                    & Q(decided_at__isnull=False)
+                    & ~Q(decided_by="")
+                ),
+                name="correction_decided_iff_not_waiting",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=CorrectionState.DONE)
+                | Q(is_alone=True)
+                | ~Q(decided_by=F("requested_by")),
+                name="correction_second_person",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    kind=CorrectionKind.CREDIT,
+                    state=CorrectionState.DONE,
+                    credit_note__isnull=False,
+                )
+                | (
+                    ~Q(kind=CorrectionKind.CREDIT, state=CorrectionState.DONE)
+                    & Q(credit_note=None)
+                ),
+                name="correction_credit_note_iff_credited",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"correction {self.pk} {self.state}"
 
 
 class Transition(models.Model):
