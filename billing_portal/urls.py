@@ -3,12 +3,14 @@ from django.urls import include, path
 from django.views.i18n import set_language
 
 from core.views import healthz
+from payments.views.notices import notice
 
 urlpatterns = [
     path("", include("pages.urls")),
     path("o/<uuid:organisation>/", include("billing.urls")),
     path("healthz", healthz, name="healthz"),
     path("api/v1/", include("usage.urls")),
+    path("notices/<slug:gateway>/", notice, name="notice"),
     path("language/", set_language, name="set_language"),
     path("account/", include("allauth.account.urls")),
     # The access matrix lets staff in; who is not signed in goes to the portal's own sign-in page.
