@@ -1,0 +1,1 @@
+"""What is owed, paid and registered, as pages, services and audits read it."""

@@ -1,0 +1,102 @@
+"""What an organisation owes, and what happens next about it. Rule: B-14, R14."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from accounts.models import Organisation
+from payments.enums import LIVE, ChargeState, Hold, MethodState, PayableState
+from payments.models import Charge, Payable, PaymentMethod, Refund
+from payments.rules import dunning
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How a document stands and what happens about it without anybody's doing.
+
+    `live`: the attempt under way; `last`: the newest one that is decided. `next_charge_at`: when the
+    registered method is charged; `tries` with all further dates if each is declined. `can_pay_now`:
+    nothing is under way and something is owed. `is_billed_by_provider`: the provider bills the
+    customer itself (Paid); what we captured from it is not a receipt. `given_back`: refunds, newest
+    first.
+    """
+
+    payable: Payable
+    live: Charge | None
+    last: Charge | None
+    method: PaymentMethod | None
+    next_charge_at: datetime | None
+    tries: tuple[datetime, ...]
+    given_back: tuple[Refund, ...] = ()
+
+    @property
+    def can_pay_now(self) -> bool:
+        return self.payable.state == PayableState.OPEN and (
+            self.live is None or self.live.state == ChargeState.STARTED
+        )
+
+    @property
+    def is_being_confirmed(self) -> bool:
+        """Whether an attempt was sent and its answer is not known: nobody may pay again now."""
+        return self.live is not None and self.live.state in {
+            ChargeState.SENT,
+            ChargeState.UNDECIDED,
+            ChargeState.PENDING,
+        }
+
+
+def is_overdue(organisation_id: int) -> bool:
+    """Return whether spot orders and plan upgrades are refused until something is paid. Rule: B-14."""
+    return Payable.objects.filter(
+        organisation_id=organisation_id, state=PayableState.OPEN, overdue_at__isnull=False
+    ).exists()
+
+
+def open_of(organisation: Organisation) -> QuerySet[Payable]:
+    """Return what an organisation owes, the oldest due first."""
+    return Payable.objects.filter(organisation=organisation, state=PayableState.OPEN).order_by(
+        "due_on", "id"
+    )
+
+
+def of_invoices(organisation: Organisation, invoice_ids: Sequence[int]) -> Mapping[int, Payable]:
+    """Return the payables of these invoices, by invoice; an invoice just issued has none yet."""
+    return {
+        row.invoice_id: row
+        for row in Payable.objects.filter(organisation=organisation, invoice_id__in=invoice_ids)
+        if row.invoice_id is not None
+    }
+
+
+def outlook_of(payable: Payable) -> Outlook:
+    """Return how a payable stands, in three statements."""
+    charges = list(payable.charges.select_related("method").order_by("-id"))
+    live = next((each for each in charges if each.state in LIVE), None)
+    method = PaymentMethod.objects.filter(
+        organisation_id=payable.organisation_id,
+        state__in=[MethodState.ACTIVE, MethodState.BROKEN],
+    ).first()
+    refunds = Refund.objects.filter(charge__payable=payable).order_by("-id")
+    return Outlook(
+        payable=payable,
+        live=live,
+        last=next((each for each in charges if each.state not in LIVE), None),
+        method=method,
+        next_charge_at=payable.next_charge_at,
+        tries=_tries(payable),
+        given_back=tuple(refunds),
+    )
+
+
+def _tries(payable: Payable) -> tuple[datetime, ...]:
+    """Return the dates on which the method is charged if each try is declined. Rule: B-14."""
+    if payable.next_charge_at is None or payable.hold != Hold.NOTHING:
+        return ()
+    first = payable.first_failed_at or payable.next_charge_at
+    later = (
+        dunning.next_try(declines, first)
+        for declines in range(payable.declines + 1, len(dunning.AGAIN_AFTER) + 1)
+    )
+    return (payable.next_charge_at, *(each for each in later if each is not None))

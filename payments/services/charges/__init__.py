@@ -1,0 +1,48 @@
+"""One attempt to take money: intent, call, result, each committed by itself. Rule: R6.
+
+Nothing here holds a transaction over a call. Whoever is killed between two steps leaves a row that
+says how far it came, and `look` or `carry_out` goes on from there; nobody charges twice to find out.
+"""
+
+from payments.services.charges.calls import (
+    cancel,
+    carry_out,
+    collect,
+    decide_not_taken,
+    look,
+    stop_gateway,
+)
+from payments.services.charges.facts import (
+    AccountDiffers,
+    AttemptUnderWay,
+    ForAPerson,
+    NoMethod,
+    NotNow,
+    NotOwed,
+    Places,
+    Stopped,
+    TooSoon,
+)
+from payments.services.charges.intents import prepare, prepare_once
+from payments.services.charges.results import settle
+
+__all__ = [
+    "AccountDiffers",
+    "AttemptUnderWay",
+    "ForAPerson",
+    "NoMethod",
+    "NotNow",
+    "NotOwed",
+    "Places",
+    "Stopped",
+    "TooSoon",
+    "cancel",
+    "carry_out",
+    "collect",
+    "decide_not_taken",
+    "look",
+    "prepare",
+    "prepare_once",
+    "settle",
+    "stop_gateway",
+]

@@ -1,0 +1,60 @@
+"""What may be said instead of an attempt's going on."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from payments.gateways.base import Account, Gateway
+from payments.models import Charge, PaymentMethod
+
+
+class NotOwed(Exception):
+    """Nothing is owed for it (any more)."""
+
+
+class AttemptUnderWay(Exception):
+    """An attempt for it is not decided yet: until it is, no other begins. Rule: R6."""
+
+
+class NoMethod(Exception):
+    """The organisation has no payment method that works."""
+
+
+class Stopped(Exception):
+    """Charging is stopped; the message says why. Rule: R11."""
+
+
+class AccountDiffers(Exception):
+    """It belongs to another account or environment of ours than the settings name. Rule: R17, F40."""
+
+
+class TooSoon(Exception):
+    """This payable was charged by itself a short while ago. Rule: R11."""
+
+
+class NotNow(Exception):
+    """The provider cannot be reached; nothing was sent, and `again_at` is when it is tried again."""
+
+    def __init__(self, again_at: datetime) -> None:
+        super().__init__(again_at)
+        self.again_at = again_at
+
+
+class ForAPerson(Exception):
+    """Nobody can say what became of an attempt; staff have to look at the provider's own pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a payer comes back to from the provider's pages."""
+
+    return_url: str = ""
+    cancel_url: str = ""
+
+
+NOWHERE = Places()
+
+
+def check_account(row: Charge | PaymentMethod, gateway: Gateway) -> None:
+    """Hold a row against the account that the settings name. Raises AccountDiffers. Rule: R17."""
+    if Account(row.environment, row.merchant) != gateway.account:
+        raise AccountDiffers(f"{row}: {row.environment} {row.merchant}")

@@ -1,0 +1,117 @@
+"""An attempt's intent: stored and committed before anything is sent. Rule: R6."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts import services as accounts
+from core import audit
+from core.ids import new_key
+from payments.enums import LIVE, ChargeState, Initiator, MethodState, PayableState
+from payments.gateways import registry
+from payments.gateways.base import Gateway
+from payments.models import Charge, Payable, PaymentMethod
+from payments.rules import dunning
+from payments.services import stops
+from payments.services.charges.facts import (
+    AttemptUnderWay,
+    NoMethod,
+    NotOwed,
+    Stopped,
+    TooSoon,
+    check_account,
+)
+from payments.services.moves import note_new
+from plans import queries as plans
+
+
+@transaction.atomic
+def prepare(*, payable_id: int, initiator: Initiator, actor: str, now: datetime) -> Charge:
+    """Store the intent to charge what is owed to the registered method; nothing is sent yet.
+
+    Raises NotOwed, AttemptUnderWay, NoMethod, Stopped, AccountDiffers, TooSoon; nothing is stored
+    then. What a customer asks for is not held up by a stop. Rule: R6, R11.
+    """
+    payable = _owed(payable_id)
+    method = PaymentMethod.objects.filter(
+        organisation_id=payable.organisation_id, state=MethodState.ACTIVE
+    ).first()
+    if method is None:
+        raise NoMethod
+    gateway = registry.gateway(method.gateway)
+    check_account(method, gateway)
+    if initiator is Initiator.SCHEDULE:
+        _check_schedule(payable, method, now)
+    return _store(payable, gateway, method, initiator, actor, now)
+
+
+@transaction.atomic
+def prepare_once(*, payable_id: int, gateway: str, actor: str, now: datetime) -> Charge:
+    """Store the intent to have a payer approve this one payment at a provider's pages.
+
+    Raises NotOwed, AttemptUnderWay; nothing is stored then.
+    """
+    payable = _owed(payable_id)
+    return _store(payable, registry.gateway(gateway), None, Initiator.CUSTOMER, actor, now)
+
+
+def _owed(payable_id: int) -> Payable:
+    """Return a payable, locked, for which something is owed and nothing is under way."""
+    organisation_id = Payable.objects.values_list("organisation_id", flat=True).get(pk=payable_id)
+    accounts.lock(organisation_id)
+    payable = Payable.objects.select_for_update(no_key=True).get(pk=payable_id)
+    if payable.state != PayableState.OPEN or payable.balance <= 0:
+        raise NotOwed
+    if payable.charges.filter(state__in=sorted(LIVE)).exists():
+        raise AttemptUnderWay
+    return payable
+
+
+def _check_schedule(payable: Payable, method: PaymentMethod, now: datetime) -> None:
+    reason = stops.is_stopped(organisation_id=payable.organisation_id, gateway=method.gateway)
+    if reason:
+        raise Stopped(reason)
+    since = now - dunning.BETWEEN_CHARGES
+    if (
+        payable.charges.filter(method=method, initiator=Initiator.SCHEDULE, created_at__gt=since)
+        .exclude(state=ChargeState.CANCELLED)
+        .exists()
+    ):
+        raise TooSoon
+
+
+def _store(
+    payable: Payable,
+    gateway: Gateway,
+    method: PaymentMethod | None,
+    initiator: Initiator,
+    actor: str,
+    now: datetime,
+) -> Charge:
+    vendor = plans.vendor()
+    charge = Charge.objects.create(
+        organisation_id=payable.organisation_id,
+        payable=payable,
+        method=method,
+        gateway=gateway.slug,
+        environment=gateway.account.environment,
+        merchant=gateway.account.merchant,
+        key=new_key(),
+        number=payable.number,
+        description=f"{vendor.name_en} {payable.number}"[:127],
+        amount=payable.balance,
+        currency=payable.currency,
+        on=now.astimezone(plans.vendor_zone()).date(),
+        initiator=initiator,
+        created_at=now,
+    )
+    note_new(charge, actor=actor, now=now)
+    audit.record(
+        actor=actor,
+        action="charge.prepared",
+        subject=f"charge:{charge.pk}",
+        organisation_id=charge.organisation_id,
+        at=now,
+        details={"number": charge.number, "amount": charge.amount, "gateway": charge.gateway},
+    )
+    return charge

@@ -1,0 +1,262 @@
+"""What a provider told of an attempt, stored with all that follows from it. Rule: R6, R10, F09."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts import services as accounts
+from core import audit
+from payments.enums import LIVE, ChargeState, DifferenceKind, Hold, Initiator, PayableState
+from payments.gateways.base import (
+    Absent,
+    Account,
+    Declined,
+    Outcome,
+    Pending,
+    Settled,
+    Undecided,
+    Waiting,
+)
+from payments.models import Charge, Difference, Payable, PaymentMethod
+from payments.rules import dunning
+from payments.services import collecting, letters, methods
+from payments.services.moves import SCHEDULE, move_charge
+
+
+@transaction.atomic
+def settle(*, charge_id: int, outcome: Outcome, now: datetime, actor: str = SCHEDULE) -> Charge:
+    """Store what the provider told of an attempt, and what follows from it. Safe to run again.
+
+    Money that is in is booked first and whatever happens later cannot undo it (R10). An answer
+    whose amount, currency, names or account differ from the intent books nothing: staff look (F09).
+    """
+    charge = _locked(charge_id)
+    if charge.state not in LIVE:
+        _compare_late(charge, outcome, now)
+        return charge
+    match outcome:
+        case Settled():
+            _succeed(charge, outcome, actor, now)
+        case Declined():
+            _decline(charge, outcome, actor, now)
+        case Pending() | Undecided() | Absent():
+            _wait(charge, outcome, actor, now)
+        case Waiting():
+            if charge.state != ChargeState.STARTED:
+                move_charge(
+                    charge,
+                    ChargeState.STARTED,
+                    actor=actor,
+                    now=now,
+                    reference=outcome.reference or charge.reference,
+                    looks=0,
+                    next_look_at=None,
+                )
+    return charge
+
+
+def _locked(charge_id: int) -> Charge:
+    """Return a charge with its payable, both locked, the organisation before them. Rule: R5."""
+    found = Charge.objects.values_list("organisation_id", "payable_id").get(pk=charge_id)
+    accounts.lock(found[0])
+    payable = Payable.objects.select_for_update(no_key=True).get(pk=found[1])
+    charge = (
+        Charge.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("method")
+        .get(pk=charge_id)
+    )
+    charge.payable = payable
+    return charge
+
+
+def _succeed(charge: Charge, outcome: Settled, actor: str, now: datetime) -> None:
+    told = (outcome.amount, outcome.currency, outcome.key, outcome.number, outcome.account)
+    meant = (
+        *(charge.amount, charge.currency, charge.key, charge.number),
+        Account(charge.environment, charge.merchant),
+    )
+    if told != meant:
+        _differ(charge, outcome, actor, now)
+        return
+    if charge.state == ChargeState.STARTED:
+        _leave_started(charge, actor, now)
+    move_charge(
+        charge,
+        ChargeState.SUCCEEDED,
+        actor=actor,
+        now=now,
+        reference=outcome.reference,
+        capture=outcome.capture,
+    )
+    payable = charge.payable
+    payable.captured += charge.amount
+    collecting.apply_sums(payable, now)
+    audit.record(
+        actor=actor,
+        action="charge.succeeded",
+        subject=f"charge:{charge.pk}",
+        organisation_id=charge.organisation_id,
+        at=now,
+        details={"number": charge.number, "amount": charge.amount, "capture": charge.capture},
+    )
+    letters.payment_received(charge, now)
+
+
+def _decline(charge: Charge, outcome: Declined, actor: str, now: datetime) -> None:
+    if charge.state == ChargeState.STARTED:
+        _leave_started(charge, actor, now)
+    move_charge(
+        charge,
+        ChargeState.DECLINED,
+        actor=actor,
+        now=now,
+        code=outcome.code,
+        reference=outcome.reference or charge.reference,
+    )
+    audit.record(
+        actor=actor,
+        action="charge.declined",
+        subject=f"charge:{charge.pk}",
+        organisation_id=charge.organisation_id,
+        at=now,
+        details={"number": charge.number, "amount": charge.amount, "code": outcome.code},
+    )
+    payable, method = charge.payable, charge.method
+    if payable.state != PayableState.OPEN or charge.initiator != Initiator.SCHEDULE:
+        if method is not None and outcome.is_method_broken:
+            _break(method, outcome, actor, now)
+        return
+    payable.first_failed_at = payable.first_failed_at or now
+    payable.declines += 1
+    payable.next_charge_at = dunning.next_try(payable.declines, payable.first_failed_at)
+    if payable.next_charge_at is None:
+        payable.hold = Hold.DECLINED
+    payable.save(update_fields=["first_failed_at", "declines", "next_charge_at", "hold"])
+    if method is not None and outcome.is_method_broken:
+        _break(method, outcome, actor, now)
+    else:
+        letters.charge_failed(payable, charge, payable.next_charge_at, now)
+
+
+def _break(method: PaymentMethod, outcome: Declined, actor: str, now: datetime) -> None:
+    methods.break_method(method_id=method.pk, code=outcome.code, now=now, actor=actor)
+
+
+def _wait(charge: Charge, outcome: Pending | Undecided | Absent, actor: str, now: datetime) -> None:
+    """Store that nobody knows yet, and when the provider is asked again."""
+    is_pending = isinstance(outcome, Pending)
+    state = ChargeState.PENDING if is_pending else ChargeState.UNDECIDED
+    code = "unknown_there" if isinstance(outcome, Absent) else outcome.code
+    reference = "" if isinstance(outcome, Absent) else outcome.reference
+    retry_after = outcome.retry_after if isinstance(outcome, Undecided) else None
+    values = {
+        "reference": reference or charge.reference,
+        "looks": charge.looks + 1,
+        "next_look_at": dunning.next_look(charge.looks, now, retry_after),
+    }
+    if charge.state == ChargeState.STARTED:
+        return
+    # A provider that cannot be asked does not make a pending payment less known.
+    if charge.state == state or (charge.state == ChargeState.PENDING and not is_pending):
+        Charge.objects.filter(pk=charge.pk).update(**values, code=code[:120])
+        charge.refresh_from_db()
+        return
+    move_charge(charge, state, actor=actor, now=now, code=code, **values)
+
+
+def _leave_started(charge: Charge, actor: str, now: datetime) -> None:
+    """A look-up tells of a call that somebody else made: it was sent, as far as we know."""
+    move_charge(charge, ChargeState.SENT, actor=actor, now=now, called_at=now)
+
+
+@transaction.atomic
+def give_up(charge_id: int, states: set[ChargeState], code: str, actor: str, now: datetime) -> bool:
+    charge = _locked(charge_id)
+    if charge.state not in states:
+        return False
+    move_charge(charge, ChargeState.CANCELLED, actor=actor, now=now, code=code)
+    audit.record(
+        actor=actor,
+        action="charge.cancelled",
+        subject=f"charge:{charge.pk}",
+        organisation_id=charge.organisation_id,
+        at=now,
+        details={"number": charge.number, "amount": charge.amount, "reason": code},
+    )
+    return True
+
+
+def _differ(charge: Charge, outcome: Settled, actor: str, now: datetime) -> None:
+    """Book nothing: what the provider tells is not what was asked for. Rule: F09."""
+    is_foreign = outcome.account != Account(charge.environment, charge.merchant) or (
+        outcome.key != charge.key
+    )
+    _note_difference(
+        charge, DifferenceKind.FOREIGN if is_foreign else DifferenceKind.AMOUNT, outcome, now
+    )
+    if charge.state not in {ChargeState.UNDECIDED, ChargeState.PENDING}:
+        if charge.state == ChargeState.STARTED:
+            _leave_started(charge, actor, now)
+        move_charge(
+            charge,
+            ChargeState.UNDECIDED,
+            actor=actor,
+            now=now,
+            code="differs",
+            reference=outcome.reference,
+        )
+    Charge.objects.filter(pk=charge.pk).update(next_look_at=None)
+    payable = charge.payable
+    payable.hold, payable.next_charge_at = Hold.DIFFERS, None
+    payable.save(update_fields=["hold", "next_charge_at"])
+    letters.staff_alert(
+        f"{charge.number}: the provider's answer differs",
+        [
+            f"charge {charge.key}",
+            f"asked {charge.amount} {charge.currency}",
+            f"told {outcome.amount} {outcome.currency}, capture {outcome.capture}",
+        ],
+        organisation_id=charge.organisation_id,
+        now=now,
+    )
+
+
+def _compare_late(charge: Charge, outcome: Outcome, now: datetime) -> None:
+    """Hold an answer that came after the attempt was decided against what is stored."""
+    is_same = charge.state == ChargeState.SUCCEEDED and (
+        not isinstance(outcome, Settled) or outcome.capture == charge.capture
+    )
+    if is_same or not isinstance(outcome, Settled):
+        return
+    # Money that came in for an attempt that was given up: it is somebody's, and a person looks.
+    if _note_difference(charge, DifferenceKind.STATE, outcome, now):
+        letters.staff_alert(
+            f"{charge.number}: money came in for an attempt that was {charge.state}",
+            [f"charge {charge.key}, capture {outcome.capture}"],
+            organisation_id=charge.organisation_id,
+            now=now,
+        )
+
+
+def _note_difference(charge: Charge, kind: DifferenceKind, outcome: Settled, now: datetime) -> bool:
+    _, is_new = Difference.objects.get_or_create(
+        gateway=charge.gateway,
+        environment=charge.environment,
+        kind=kind,
+        reference=outcome.capture,
+        resolved_at=None,
+        defaults={
+            "organisation_id": charge.organisation_id,
+            "charge": charge,
+            "found_at": now,
+            "detail": {
+                "amount": outcome.amount,
+                "currency": outcome.currency,
+                "key": outcome.key,
+                "number": outcome.number,
+                "environment": outcome.account.environment,
+                "merchant": outcome.account.merchant,
+            },
+        },
+    )
+    return is_new
