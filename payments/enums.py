@@ -140,10 +140,20 @@ class Initiator(models.TextChoices):
     STAFF = "staff"
 
 
-class RefundState(models.TextChoices):
-    """One attempt to give money back. REQUESTED: it waits for a second person. Rule: R6, ASVS 2.3.5."""
+class RefundKind(models.TextChoices):
+    """Who gave the money back: we, or the provider by itself (a chargeback, F19)."""
 
-    REQUESTED = "requested", _("waits for a second person")
+    REFUND = "refund", _("refund")
+    REVERSAL = "reversal", _("reversal")
+
+
+class RefundState(models.TextChoices):
+    """One attempt to give money back, as `ChargeState` one to take it. Rule: R6.
+
+    FAILED: the provider will not; staff give it back by hand or try again. REJECTED: nothing was
+    sent, and nothing is to be given back any more.
+    """
+
     PREPARED = "prepared", _("prepared")
     SENT = "sent", _("under way")
     PENDING = "pending", _("processing")
@@ -155,7 +165,6 @@ class RefundState(models.TextChoices):
 
 REFUND_LIVE = frozenset(
     {
-        RefundState.REQUESTED,
         RefundState.PREPARED,
         RefundState.SENT,
         RefundState.PENDING,
@@ -163,7 +172,6 @@ REFUND_LIVE = frozenset(
     }
 )
 REFUND_MOVES: Mapping[RefundState, frozenset[RefundState]] = {
-    RefundState.REQUESTED: frozenset({RefundState.PREPARED, RefundState.REJECTED}),
     RefundState.PREPARED: frozenset(
         {RefundState.SENT, RefundState.SUCCEEDED, RefundState.REJECTED}
     ),
@@ -186,6 +194,21 @@ REFUND_MOVES: Mapping[RefundState, frozenset[RefundState]] = {
     RefundState.FAILED: frozenset(),
     RefundState.REJECTED: frozenset(),
 }
+
+
+class CorrectionKind(models.TextChoices):
+    """What staff do about what is owed: credit an invoice (B-11), or give up what is open."""
+
+    CREDIT = "credit", _("credit")
+    WRITE_OFF = "write_off", _("write-off")
+
+
+class CorrectionState(models.TextChoices):
+    """WAITING: for a second person. Rule: ASVS 2.3.5."""
+
+    WAITING = "waiting", _("waits for a second person")
+    DONE = "done", _("done")
+    REJECTED = "rejected", _("rejected")
 
 
 class NoticeState(models.TextChoices):
@@ -215,3 +238,8 @@ class Hold(models.TextChoices):
     METHOD_BROKEN = "method_broken", _("the payment method does not work any more")
     DECLINED = "declined", _("declined each time")
     DIFFERS = "differs", _("the provider's answer does not match; staff look into it")
+    REVERSED = "reversed", _("the provider took the money back; staff look into it")
+
+
+# Only staff lift these: a method that works again does not.
+STAFF_HOLDS = frozenset({Hold.DIFFERS, Hold.REVERSED})

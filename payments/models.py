@@ -391,8 +391,7 @@ class Correction(models.Model):
                     credit_note__isnull=False,
                 )
                 | (
-                    ~Q(kind=CorrectionKind.CREDIT, state=CorrectionState.DONE)
-                    & Q(credit_note=None)
+                    ~Q(kind=CorrectionKind.CREDIT, state=CorrectionState.DONE) & Q(credit_note=None)
                 ),
                 name="correction_credit_note_iff_credited",
             ),
