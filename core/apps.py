@@ -9,3 +9,4 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         # Celery's own autodiscovery is lazy: without this, a web process knows no job by name.
         autodiscover_modules("tasks")
+        autodiscover_modules("books")

@@ -9,12 +9,12 @@ import orjson
 from django.db import connection
 
 from billing.queries.audit import seals
-from billing.queries.audit.breach import BEGINNING
 from billing.queries.stored import Reader, stored_lines, stored_taxes
 from billing.rules import rating
 from billing.rules.facts import Bill, Facts, Line, NotFacts, TaxLine, facts_from_json
 from billing.rules.tax import NoTaxRate
 from core import canonical
+from core.books import BEGINNING
 from core.months import BillingMonth
 from plans.rules import Meter
 

@@ -10,9 +10,8 @@ from accounts import services as accounts
 from accounts.models import Organisation
 from billing.enums import ParkReason, RunState
 from billing.models import Invoice, MonthRun
-from billing.queries import audit
 from billing.services import park
-from core import clock
+from core import books, clock
 from core.months import BillingMonth
 from tests.billing import sound
 from tests.billing.sound import BILLED_AT, SEPTEMBER, Books
@@ -28,7 +27,7 @@ def kept() -> Books:
 
 
 def broken(since: BillingMonth | None = None, now: datetime | None = None) -> set[str]:
-    return {f"{breach.invariant} {breach.what}" for breach in audit.breaches(since=since, now=now)}
+    return {f"{breach.invariant} {breach.what}" for breach in books.breaches(since=since, now=now)}
 
 
 def unguarded(*tables: str) -> list[str]:
@@ -36,7 +35,7 @@ def unguarded(*tables: str) -> list[str]:
 
 
 def test_breaches_finds_none_in_books_that_the_portal_kept(kept: Books) -> None:
-    assert audit.breaches(now=BILLED_AT) == []
+    assert books.breaches(now=BILLED_AT) == []
     assert Invoice.objects.count() == 4
 
 
@@ -364,7 +363,7 @@ def test_breaches_covers_a_table_that_is_made_tomorrow(kept: Books) -> None:
         ]
     )
 
-    (breach,) = audit.breaches()
+    (breach,) = books.breaches()
 
     assert breach.invariant == "I18"
     assert breach.ids["table"] == "tomorrow"
@@ -426,6 +425,6 @@ def test_breaches_reads_one_snapshot_and_can_write_nothing() -> None:
             )
             seen.append(cursor.fetchone())
 
-    audit.breaches(progress=look)
+    books.breaches(progress=look)
 
     assert set(seen) == {("repeatable read", "on")}

@@ -10,8 +10,7 @@ from pytest_django import Settings
 from accounts.models import Membership, Organisation, User
 from billing.enums import LineKind, MonthOutcome
 from billing.models import BilledMonth, Invoice, InvoiceLine
-from billing.queries import audit
-from core import clock
+from core import books, clock
 from core.models import Work
 from demo.rules import shape
 from demo.rules.customers import CUSTOMERS
@@ -64,7 +63,7 @@ def test_demo_data_fill_an_empty_portal_with_sound_books(
     assert DailyUsage.objects.filter(organisation=newest).exists()
     assert not UsageEvent.objects.filter(occurred_at__gt=NOW).exists()
     assert not Work.objects.filter(due_at__lt=NOW).exists()
-    assert audit.breaches(since=None, now=NOW) == []
+    assert books.breaches(since=None, now=NOW) == []
     told = sign_ins(file.read_text(encoding="utf-8"))
     assert len(told) == Membership.objects.count() + 1
     assert file.stat().st_mode & 0o777 == 0o600

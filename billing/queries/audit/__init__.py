@@ -1,7 +1,23 @@
-"""Whether the books are sound: the invariants of reliability.md that have tables. Reads only."""
+"""What billing has to say of whether the books are sound. Reads only; core.books asks."""
 
-from billing.queries.audit.breach import Breach, Scope
-from billing.queries.audit.run import CHECKS, breaches
+from billing.queries.audit.invoices import AMOUNTS, NUMBERS, ONE_A_MONTH
+from billing.queries.audit.seals import SEALS, TRAIL
+from billing.queries.audit.stuck import STUCK
+from billing.queries.audit.tenancy import TENANCY
 from billing.queries.audit.usage import DAYS as OF_EVENTS
+from billing.queries.audit.usage import RATED
+from core.books import Check
 
-__all__ = ["CHECKS", "OF_EVENTS", "Breach", "Scope", "breaches"]
+CHECKS: tuple[Check, ...] = (
+    *AMOUNTS,
+    *ONE_A_MONTH,
+    *NUMBERS,
+    *SEALS,
+    *OF_EVENTS,
+    *RATED,
+    *TENANCY,
+    *TRAIL,
+    *STUCK,
+)
+
+__all__ = ["CHECKS", "OF_EVENTS"]

@@ -1,6 +1,6 @@
 """I20: nothing is stuck."""
 
-from billing.queries.audit.breach import by_sql
+from core.books import by_sql
 
 STUCK = (
     by_sql(

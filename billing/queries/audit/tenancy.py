@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from django.apps import apps
 from django.db import connection, models
 
-from billing.queries.audit.breach import Check, Scope, rows
+from core.books import Check, Scope, rows
 
 
 class _Key(NamedTuple):

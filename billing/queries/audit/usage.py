@@ -1,6 +1,6 @@
 """I15: each event is counted once, on its day, and rated once in its month."""
 
-from billing.queries.audit.breach import by_sql
+from core.books import by_sql
 
 # A day is a partition of its own; one that was dropped after its month was closed has no events
 # left to compare with.

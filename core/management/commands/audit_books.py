@@ -4,9 +4,7 @@ from typing import Any
 import orjson
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.queries import audit
-from billing.queries.audit.breach import Check
-from core import clock
+from core import books, clock
 from core.months import BillingMonth, NotAMonth
 
 
@@ -23,7 +21,7 @@ class Command(BaseCommand):
         except NotAMonth as fault:
             raise CommandError(f"{fault} is not a month: write YYYY-MM.") from fault
         quiet = options["json"] or options["verbosity"] < 1
-        found = audit.breaches(
+        found = books.breaches(
             since=since, now=clock.now(), progress=None if quiet else self._progress
         )
         if options["json"]:
@@ -41,5 +39,5 @@ class Command(BaseCommand):
             self.stderr.write(self.style.ERROR(f"{len(found)} breaches"))
             sys.exit(1)
 
-    def _progress(self, check: Check) -> None:
+    def _progress(self, check: books.Check) -> None:
         self.stderr.write(f"{check.invariant}  {check.what}?")

@@ -1,0 +1,6 @@
+"""Billing's checks of the books."""
+
+from billing.queries import audit
+from core import books
+
+books.register(*audit.CHECKS)
