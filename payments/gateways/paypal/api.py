@@ -125,28 +125,30 @@ class PayPalApi(paypalrestsdk.Api):  # type: ignore[misc]  # the SDK has no type
     ) -> Answer:
         """Make one HTTP request that ends: no redirect is followed, no size or length is endless."""
         ends = time.monotonic() + self._longest
-        with requests.Session() as session:
-            try:
-                response = session.request(
+        try:
+            with (
+                requests.Session() as session,
+                session.request(
                     method,
                     url,
+                    data=data,
+                    headers=headers,
                     timeout=self._timeout,
                     allow_redirects=False,
                     stream=True,
                     verify=True,
                     auth=_as_it_is,
-                    data=data,
-                    headers=headers,
-                )
+                ) as response,
+            ):
                 content = _body(response, ends)
-            except requests.RequestException as fault:
-                raise _fact_of(fault) from None
-            except urllib3.exceptions.ReadTimeoutError:
-                raise AnswerLost("timeout") from None
-            except (urllib3.exceptions.HTTPError, OSError):
-                raise AnswerLost("cut_answer") from None
-            answer: Answer = self.handle_response(response, content)
-            return answer
+        except requests.RequestException as fault:
+            raise _fact_of(fault) from None
+        except urllib3.exceptions.ReadTimeoutError:
+            raise AnswerLost("timeout") from None
+        except (urllib3.exceptions.HTTPError, OSError):
+            raise AnswerLost("cut_answer") from None
+        answer: Answer = self.handle_response(response, content)
+        return answer
 
     def handle_response(self, response: requests.Response, content: bytes) -> Answer:
         """Return what a response says. Raises the SDK's UnauthorizedAccess on 401, else our facts."""
