@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.queries.invoices import Search
 from billing.rules import numbers
+from billing.rules.numbers import Typed
 from core import money
 
 _MOST = 2**63 - 1
@@ -37,7 +38,7 @@ class InvoiceSearch(forms.Form):
     def clean_gross_to(self) -> int | None:
         return self._minor("gross_to")
 
-    def clean_number(self) -> int | None:
+    def clean_number(self) -> Typed | None:
         typed: str = self.cleaned_data["number"]
         if not typed:
             return None

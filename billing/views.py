@@ -23,8 +23,15 @@ from billing.enums import DocumentState
 from billing.models import Invoice
 from billing.queries import invoices as queries
 from billing.queries.invoices import Days, Line, Prices, Sheet
-from billing.rules import explanations, numbers
-from billing.rules.explanations import AdjustmentWhy, CreditWhy, FeeWhy, UsageWhy
+from billing.rules import explanations
+from billing.rules.explanations import (
+    AdjustmentWhy,
+    CreditWhy,
+    FeeWhy,
+    LineBackWhy,
+    RateBackWhy,
+    UsageWhy,
+)
 from billing.services import documents
 from core import clock
 from core.months import BillingMonth
@@ -38,6 +45,8 @@ _EXPLAINED_BY = {
     UsageWhy: "billing/_why_usage.html",
     AdjustmentWhy: "billing/_why_adjustment.html",
     CreditWhy: "billing/_why_credit.html",
+    LineBackWhy: "billing/_why_line_back.html",
+    RateBackWhy: "billing/_why_rate_back.html",
 }
 _AGGREGATION = {
     Aggregation.SUM: _("The month is the sum of its days."),
@@ -69,7 +78,7 @@ def invoices(request: PortalRequest) -> HttpResponse:
         "form": form,
         "rows": [
             (
-                numbers.written(one.vendor.invoice_prefix, one.number),
+                queries.number_of(one),
                 BillingMonth.of_day(one.month),
                 one,
             )
@@ -135,8 +144,7 @@ def invoice_pdf(request: PortalRequest, invoice: UUID) -> HttpResponse:
     document = queries.document_of(found)
     if document is None:
         return redirect(_url("invoice_document", request, found))
-    number = numbers.written(found.vendor.invoice_prefix, found.number)
-    name = f"{words.WORDS[found.language].title}_{number}.pdf"
+    name = f"{words.WORDS[found.language].titles[found.kind]}_{queries.number_of(found)}.pdf"
     response = HttpResponse(bytes(document.pdf), content_type="application/pdf")
     response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
     response["Content-Security-Policy"] = _SANDBOX

@@ -1,4 +1,4 @@
-"""What an invoice prints, as ready strings in its language."""
+"""What an invoice or a credit note prints, as ready strings in its language."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,8 +10,17 @@ from babel.dates import format_date
 from accounts.enums import Language
 from billing.documents.words import WORDS, Words
 from billing.enums import LineKind, TaxCode
-from billing.queries.invoices import Line, Sheet
-from billing.rules.explanations import AdjustmentWhy, FeeWhy, UsageWhy, usage_of
+from billing.models import Invoice
+from billing.queries.invoices import Line, Sheet, number_of
+from billing.rules.explanations import (
+    AdjustmentWhy,
+    CreditWhy,
+    FeeWhy,
+    LineBackWhy,
+    RateBackWhy,
+    UsageWhy,
+    usage_of,
+)
 from core.money import Rounding, quantity_written, unit_price_written, written
 from plans.models import VendorVersion
 
@@ -47,8 +56,19 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True)
+class Original:
+    """The invoice that a credit note corrects."""
+
+    number: str
+    issued_on: str
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
-    """One invoice, ready to be laid out. Rule: japan.md (the six items of a qualified invoice)."""
+    """One document, ready to be laid out. Rule: japan.md (the items of a qualified invoice).
+
+    `original`, `reason`: of a credit note.
+    """
 
     language: str
     title: str
@@ -69,6 +89,8 @@ class Content:
     tax: str
     gross: str
     notes: tuple[str, ...]
+    original: Original | None
+    reason: str
 
 
 def content_of(sheet: Sheet, language: Language | None = None) -> Content:
@@ -78,7 +100,7 @@ def content_of(sheet: Sheet, language: Language | None = None) -> Content:
     words = WORDS[language]
     return Content(
         language=language,
-        title=words.title,
+        title=words.titles[invoice.kind],
         number=sheet.number,
         created=invoice.issued_at.isoformat(),
         issued_on=_day(invoice.issued_on, language, words),
@@ -106,7 +128,13 @@ def content_of(sheet: Sheet, language: Language | None = None) -> Content:
         tax=written(invoice.tax, invoice.currency),
         gross=written(invoice.gross, invoice.currency),
         notes=tuple(_notes(sheet, language, words)),
+        original=_original(invoice.corrects, language, words) if invoice.corrects else None,
+        reason=sheet.reason,
     )
+
+
+def _original(corrects: Invoice, language: Language, words: Words) -> Original:
+    return Original(number_of(corrects), _day(corrects.issued_on, language, words))
 
 
 def _says(line: Line) -> bool:
@@ -129,6 +157,12 @@ def detail_of(line: Line, currency: str, words: Words) -> str:
                 now=quantity_written(change.used_now),
                 net_before=written(change.net_before, currency),
                 net_now=written(change.net_now, currency),
+            )
+        case RateBackWhy() as back:
+            return words.rate_back_detail.format(
+                rate=words.tax_names[TaxCode(back.tax_code)],
+                billed=written(back.billed_gross, currency),
+                gross=written(back.gross, currency),
             )
         case _:
             return ""
@@ -157,13 +191,17 @@ def _row(line: Line, sheet: Sheet, language: Language, words: Words) -> Row:
         mark="※" if line.tax_code is TaxCode.JP8R else "",
         title=title_of(line, language),
         detail=detail_of(line, currency, words),
-        quantity="" if row.kind in _CREDIT else quantity_written(row.quantity),
+        quantity="" if _is_an_amount(line) else quantity_written(row.quantity),
         unit=unit_of(line, language),
         net=written(row.net, currency),
     )
 
 
-_CREDIT = (LineKind.CREDIT_BROUGHT, LineKind.CREDIT_CARRIED)
+def _is_an_amount(line: Line) -> bool:
+    """Say whether a line is an amount alone, and counts nothing."""
+    if isinstance(line.why, LineBackWhy):
+        return line.row.meter is None and line.row.plan_version is None
+    return isinstance(line.why, CreditWhy | RateBackWhy)
 
 
 def title_of(line: Line, language: Language) -> str:
@@ -173,11 +211,13 @@ def title_of(line: Line, language: Language) -> str:
 
 def unit_of(line: Line, language: Language) -> str:
     """Return what a line's quantity counts; empty where that needs no word."""
-    if isinstance(line.why, FeeWhy):
+    meter = line.row.meter
+    is_back = isinstance(line.why, LineBackWhy)
+    if isinstance(line.why, FeeWhy) or (is_back and line.row.plan_version and not meter):
         return WORDS[language].fee_unit
-    if usage_of(line.why) is None or line.row.meter is None:
+    if meter is None or not (usage_of(line.why) or is_back):
         return ""
-    return line.row.meter.unit_ja if language is Language.JA else line.row.meter.unit_en
+    return meter.unit_ja if language is Language.JA else meter.unit_en
 
 
 def _issuer(vendor: VendorVersion, language: Language) -> Party:
@@ -214,9 +254,12 @@ def _notes(sheet: Sheet, language: Language, words: Words) -> Iterator[str]:
     if codes - {TaxCode.OUT_OF_SCOPE}:
         local, foreign = _MINOR.get(invoice.currency, ("通貨単位", "smallest unit"))
         minor = local if language is Language.JA else foreign
-        yield words.rounding[Rounding(invoice.tax_rounding)].format(minor=minor)
+        if sheet.is_credit_note:
+            yield words.follows_note
+        else:
+            yield words.rounding[Rounding(invoice.tax_rounding)].format(minor=minor)
     if invoice.vendor.country == "JP" and not invoice.vendor.registration_number:
-        yield words.not_qualified_note
+        yield words.not_qualified_notes[invoice.kind]
     carried = sum(line.row.net for line in sheet.lines if line.row.kind == LineKind.CREDIT_CARRIED)
     if carried:
-        yield words.credit_note.format(amount=written(carried, invoice.currency))
+        yield words.carried_note.format(amount=written(carried, invoice.currency))

@@ -27,8 +27,9 @@ class _NoFetcher(URLFetcher):  # type: ignore[misc]  # WeasyPrint ships no types
 
 def html(sheet: Sheet) -> str:
     """Return the document as HTML, one template a language."""
+    name = "credit_note" if sheet.is_credit_note else "invoice"
     return render_to_string(
-        f"documents/invoice.{sheet.invoice.language}.html", {"document": content_of(sheet)}
+        f"documents/{name}.{sheet.invoice.language}.html", {"document": content_of(sheet)}
     )
 
 

@@ -1,4 +1,4 @@
-"""The words of a printed invoice, in both languages.
+"""The words of a printed invoice or credit note, in both languages.
 
 They stand here and not in the translation catalogue, because they are frozen with the document:
 an invoice in Japanese is printed in Japanese whatever catalogue is installed.
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from accounts.enums import Language, PaymentTerms
-from billing.enums import TaxCode
+from billing.enums import InvoiceKind, TaxCode
 from core.money import Rounding
 
 
@@ -16,7 +16,7 @@ from core.money import Rounding
 class Words:
     """One language's sentences; the names in braces are filled in by `content`."""
 
-    title: str
+    titles: Mapping[str, str]  # by InvoiceKind
     day: str  # for babel
     honorific: str
     fee_unit: str
@@ -26,18 +26,20 @@ class Words:
     usage_over: str
     usage_uncharged: str
     adjustment_detail: str
+    rate_back_detail: str
     tax_names: Mapping[TaxCode, str]
     rounding: Mapping[Rounding, str]
     reduced_note: str
     out_of_scope_note: str
-    not_qualified_note: str
-    credit_note: str
+    follows_note: str
+    not_qualified_notes: Mapping[str, str]  # by InvoiceKind
+    carried_note: str
     pay: Mapping[PaymentTerms, str]
     separator: str
 
 
 JA = Words(
-    title="請求書",
+    titles={InvoiceKind.MONTHLY: "請求書", InvoiceKind.CREDIT_NOTE: "返還請求書"},
     day="y年M月d日",
     honorific="御中",
     fee_unit="口",
@@ -47,6 +49,7 @@ JA = Words(
     usage_over="無料枠 {included} を超えた {over} 分: {tiers}",
     usage_uncharged="課金対象外",
     adjustment_detail="使用量 {before} → {now}、金額 {net_before} → {net_now}",
+    rate_back_detail="{rate}のご請求額 {billed}(税込)のうち {gross}",
     tax_names={
         TaxCode.JP10: "10%対象",
         TaxCode.JP8R: "8%対象(軽減税率)※",
@@ -59,18 +62,22 @@ JA = Words(
     },
     reduced_note="※は軽減税率(8%)の対象です。",
     out_of_scope_note="「不課税」は、国外のお客様への役務の提供のため、日本の消費税の対象外です。",
-    not_qualified_note="この請求書は適格請求書ではありません。",
-    credit_note="{amount}(税抜)を翌月以降のご請求に充当いたします。",
+    follows_note="消費税額は、元の請求書の税率ごとの消費税額に合わせて計算しています。",
+    not_qualified_notes={
+        InvoiceKind.MONTHLY: "この請求書は適格請求書ではありません。",
+        InvoiceKind.CREDIT_NOTE: "この返還請求書は適格返還請求書ではありません。",
+    },
+    carried_note="{amount}(税抜)を翌月以降のご請求に充当いたします。",
     pay={
         PaymentTerms.PAYPAL: "ご登録のPayPalから自動でお引き落としいたします。お手続きは不要です。",
         PaymentTerms.PAID: "Paidによる請求書払いです。Paidからのご案内に従ってお支払いください。",
-        PaymentTerms.NONE: "お支払い方法については、サポートまでお問い合わせください。",
+        PaymentTerms.NONE: "お支払い方法は、請求情報の『プランとお支払い方法』でご登録ください。",
     },
     separator="、",
 )
 
 EN = Words(
-    title="Invoice",
+    titles={InvoiceKind.MONTHLY: "Invoice", InvoiceKind.CREDIT_NOTE: "Credit note"},
     day="d MMMM y",
     honorific="",
     fee_unit="",
@@ -80,6 +87,7 @@ EN = Words(
     usage_over="{over} over the {included} included: {tiers}",
     usage_uncharged="Not charged",
     adjustment_detail="Usage {before} → {now}, amount {net_before} → {net_now}",
+    rate_back_detail="{rate}: {gross} of the {billed} billed, tax included",
     tax_names={
         TaxCode.JP10: "Consumption tax 10%",
         TaxCode.JP8R: "Consumption tax 8% (reduced rate) ※",
@@ -95,15 +103,19 @@ EN = Words(
         "The services are supplied to a customer outside Japan and are outside the scope of "
         "Japanese consumption tax."
     ),
-    not_qualified_note="This is not a qualified invoice under Japanese law.",
-    credit_note="{amount} (tax excluded) is carried forward to your next invoices.",
+    follows_note="For each rate, the tax given back follows the tax of the original invoice.",
+    not_qualified_notes={
+        InvoiceKind.MONTHLY: "This is not a qualified invoice under Japanese law.",
+        InvoiceKind.CREDIT_NOTE: "This is not a qualified return invoice under Japanese law.",
+    },
+    carried_note="{amount} (tax excluded) is carried forward to your next invoices.",
     pay={
         PaymentTerms.PAYPAL: (
             "Collected automatically through your registered PayPal account. "
             "There is nothing you need to do."
         ),
         PaymentTerms.PAID: "Paid by invoice through Paid. Follow the instructions that Paid sends you.",
-        PaymentTerms.NONE: "Support will tell you how to pay.",
+        PaymentTerms.NONE: "Register a payment method in the portal, or ask Support.",
     },
     separator=", ",
 )

@@ -11,15 +11,16 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import BigIntegerField, Case, Count, F, Q, QuerySet, Sum, When
 
 from accounts.enums import PaymentTerms
 from accounts.models import Organisation
 from billing import jobs
-from billing.enums import DocumentState, TaxCode
+from billing.enums import DocumentState, InvoiceKind, TaxCode
 from billing.models import Invoice, InvoiceDocument, InvoiceLine, TaxSummary
 from billing.rules import explanations, numbers
-from billing.rules.explanations import Why
+from billing.rules.explanations import LineBackWhy, RateBackWhy, Why
+from billing.rules.numbers import Typed
 from billing.rules.rating import EXACT
 from core.enums import WorkState
 from core.models import Work
@@ -58,7 +59,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """All that one issued invoice says. `invoice` comes with its vendor.
+    """All that one issued document says. `invoice` comes with its vendor, and with what it corrects.
 
     `document_sha256`: of its archived PDF; read for exports alone.
     """
@@ -74,16 +75,33 @@ class Sheet:
     def month(self) -> BillingMonth:
         return BillingMonth.of_day(self.invoice.month)
 
+    @property
+    def is_credit_note(self) -> bool:
+        return self.invoice.kind == InvoiceKind.CREDIT_NOTE
+
+    @property
+    def reason(self) -> str:
+        """Why a credit note gives back what it gives back; empty for an invoice."""
+        why = self.lines[0].why if self.lines else None
+        return why.reason if isinstance(why, LineBackWhy | RateBackWhy) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What an invoice may be looked up by, alone or together, bounds included; gross in minor units."""
+    """What a document may be looked up by, alone or together, bounds included; gross in minor units.
+
+    An amount is that which the document prints; below zero, that which the list shows.
+    """
 
     issued_from: date | None = None
     issued_to: date | None = None
     gross_from: int | None = None
     gross_to: int | None = None
-    number: int | None = None
+    number: Typed | None = None
+
+    @property
+    def is_signed(self) -> bool:
+        return any(bound is not None and bound < 0 for bound in (self.gross_from, self.gross_to))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,35 +148,48 @@ class Prices:
 
 
 def invoices_of(organisation: Organisation) -> QuerySet[Invoice]:
-    """Return an organisation's issued invoices, the newest first."""
-    return (
-        Invoice.objects.filter(organisation=organisation)
-        .select_related("vendor")
-        .order_by("-issued_on", "-number")
+    """Return an organisation's issued invoices and credit notes, the newest first."""
+    return _documents().filter(organisation=organisation).order_by("-issued_on", "-pk")
+
+
+def _signed(column: str) -> Case:
+    """Return an amount as it counts: what a credit note gives back is below zero."""
+    return Case(
+        When(kind=InvoiceKind.CREDIT_NOTE, then=-F(column)),
+        default=F(column),
+        output_field=BigIntegerField(),
     )
 
 
 def found(organisation: Organisation, search: Search) -> QuerySet[Invoice]:
-    """Return those of an organisation's invoices that meet every condition given. Rule: japan.md."""
+    """Return those of an organisation's documents that meet every condition given. Rule: japan.md."""
+    amount = "signed" if search.is_signed else "gross"
+    number = search.number
     conditions = Q()
     for lookup, value in (
         ("issued_on__gte", search.issued_from),
         ("issued_on__lte", search.issued_to),
-        ("gross__gte", search.gross_from),
-        ("gross__lte", search.gross_to),
-        ("number", search.number),
+        (f"{amount}__gte", search.gross_from),
+        (f"{amount}__lte", search.gross_to),
+        ("number", number.number if number else None),
+        ("kind", number.kind if number else None),
     ):
         if value is not None:
             conditions &= Q(**{lookup: value})
-    return invoices_of(organisation).filter(conditions)
+    return invoices_of(organisation).alias(signed=_signed("gross")).filter(conditions)
 
 
 def totals(invoices: QuerySet[Invoice]) -> list[Totals]:
-    """Return count and sums of invoices, one entry a currency."""
+    """Return count and sums of documents, one entry a currency; credit notes are taken off."""
     rows = (
         invoices.order_by("currency")
         .values("currency")
-        .annotate(count=Count("pk"), nets=Sum("net"), taxes=Sum("tax"), grosses=Sum("gross"))
+        .annotate(
+            count=Count("pk"),
+            nets=Sum(_signed("net")),
+            taxes=Sum(_signed("tax")),
+            grosses=Sum(_signed("gross")),
+        )
     )
     return [
         Totals(
@@ -176,16 +207,24 @@ def sheet_of(organisation: Organisation, public_id: UUID) -> Sheet | None:
 
 def sheet(invoice_id: int) -> Sheet:
     """Return an invoice for printing. Raises Invoice.DoesNotExist."""
-    return _sheet(Invoice.objects.select_related("vendor").get(pk=invoice_id))
+    return _sheet(_documents().get(pk=invoice_id))
 
 
 def sheets_of_month(month: BillingMonth) -> Iterator[Sheet]:
-    """Yield every invoice of a month by number, a few hundred in memory at a time."""
+    """Yield every invoice of a month by number, then every credit note of such an invoice.
+
+    A few hundred are in memory at a time.
+    """
+    for kind in InvoiceKind:
+        yield from _sheets_of(month, kind)
+
+
+def _sheets_of(month: BillingMonth, kind: InvoiceKind) -> Iterator[Sheet]:
     last = -1
     while True:
         page = list(
-            Invoice.objects.filter(month=month.first_day, number__gt=last)
-            .select_related("vendor")
+            _documents()
+            .filter(month=month.first_day, kind=kind, number__gt=last)
             .order_by("number")[:EXPORTED_AT_ONCE]
         )
         if not page:
@@ -199,6 +238,15 @@ def sheets_of_month(month: BillingMonth) -> Iterator[Sheet]:
             sha256 = hashes.get(one.invoice.pk)
             yield replace(one, document_sha256=bytes(sha256)) if sha256 else one
         last = page[-1].number
+
+
+def _documents() -> QuerySet[Invoice]:
+    return Invoice.objects.select_related("vendor", "corrects__vendor")
+
+
+def number_of(invoice: Invoice) -> str:
+    """Return a document's number as printed; it comes with its vendor."""
+    return numbers.written(invoice.vendor.invoice_prefix, invoice.number, invoice.kind)
 
 
 def with_document(organisation: Organisation, public_id: UUID) -> Invoice | None:
@@ -306,7 +354,7 @@ def _sheets(invoices: Sequence[Invoice]) -> Iterator[Sheet]:
     for invoice in invoices:
         yield Sheet(
             invoice=invoice,
-            number=numbers.written(invoice.vendor.invoice_prefix, invoice.number),
+            number=number_of(invoice),
             recipient=_recipient(invoice.recipient),
             lines=tuple(
                 Line(row, explanations.parse(row.explanation)) for row in lines.get(invoice.pk, ())

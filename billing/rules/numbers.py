@@ -29,7 +29,7 @@ def parse(typed: str, prefix: str) -> Typed | None:
     """
     text = typed.strip().upper()
     digits = text.removeprefix(prefix.upper())
-    kind = InvoiceKind.MONTHLY if digits != text else None
+    kind = None if digits == text else InvoiceKind.MONTHLY
     mark = _MARKS[InvoiceKind.CREDIT_NOTE]
     if digits.startswith(mark):
         digits, kind = digits.removeprefix(mark), InvoiceKind.CREDIT_NOTE

@@ -58,7 +58,8 @@ def make_documents(*, invoice_ids: Sequence[int], now: datetime) -> None:
             raise
         except Exception:
             log.exception("document not made", extra={"invoice": invoice_id})
-            _ask_alone(invoice_id, due_at=now)
+            with transaction.atomic():
+                ask_alone(invoice_id=invoice_id, due_at=now)
 
 
 @transaction.atomic
@@ -67,7 +68,7 @@ def ask_first(*, invoice_id: int, now: datetime) -> None:
     oldest = Work.objects.filter(
         kind=jobs.MAKE_DOCUMENTS.kind, state=WorkState.DUE, due_at__lt=now
     ).aggregate(at=Min("due_at"))["at"]
-    _ask_alone(invoice_id, due_at=(oldest or now) - timedelta(seconds=1))
+    ask_alone(invoice_id=invoice_id, due_at=(oldest or now) - timedelta(seconds=1))
 
 
 @transaction.atomic
@@ -98,8 +99,8 @@ def ask_for_missing(*, now: datetime) -> int:
     return len(ids)
 
 
-def _ask_alone(invoice_id: int, *, due_at: datetime) -> None:
-    with transaction.atomic():
-        jobs.MAKE_DOCUMENTS.enqueue(
-            key=f"{jobs.ALONE}{invoice_id}", due_at=due_at, payload={"invoice_ids": [invoice_id]}
-        )
+def ask_alone(*, invoice_id: int, due_at: datetime) -> None:
+    """Ask for one invoice's PDF, in the caller's transaction."""
+    jobs.MAKE_DOCUMENTS.enqueue(
+        key=f"{jobs.ALONE}{invoice_id}", due_at=due_at, payload={"invoice_ids": [invoice_id]}
+    )

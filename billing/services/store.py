@@ -13,13 +13,14 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from accounts.enums import PaymentTerms
+from accounts.models import Organisation
 from billing.enums import InvoiceKind, LineKind
 from billing.queries.due import Customer
 from billing.rules import seal
 from billing.rules.due import due_on
 from billing.rules.facts import Bill, Facts, Line, facts_json, written
 from core import audit, canonical
-from core.canonical import Composed, Written
+from core.canonical import Composed, Json, Written
 from core.months import BillingMonth
 from plans.models import VendorVersion
 
@@ -78,7 +79,7 @@ def store(
     The numbers are taken last, since their counter stays locked until the commit; what else
     belongs into the transaction is done by `before_numbers`. Rule: B-01, B-09.
     """
-    ids = _new_ids(sum(not billed.bill.is_nothing for billed in page))
+    ids = new_ids(sum(not billed.bill.is_nothing for billed in page))
     rows = _Rows(issue)
     unused = iter(ids)
     with _copying(LINES) as lines:
@@ -94,7 +95,7 @@ def store(
     _note_revisions(page)
     if ids:
         before_numbers(ids, issue.now)
-        first = _take_numbers(InvoiceKind.MONTHLY, len(ids))
+        first = take_numbers(InvoiceKind.MONTHLY, len(ids))
         _copy(INVOICES, _numbered(rows.invoices, first))
     return ids
 
@@ -166,16 +167,7 @@ class _Rows:
         customer, facts, bill = billed
         public_id = _public_id()
         due = self._due_on(customer.payment_terms)
-        recipient = canonical.dumps(
-            {
-                "reference": customer.reference,
-                "billing_name": customer.billing_name,
-                "billing_postal_code": customer.billing_postal_code,
-                "billing_address": customer.billing_address,
-                "country": customer.country,
-                "payment_terms": customer.payment_terms,
-            }
-        )
+        recipient = canonical.dumps(recipient_of(customer))
         rounding = facts.tax_rounding.value
         header: dict[str, Composed] = {
             **self._header,
@@ -256,6 +248,18 @@ class _Rows:
         )
 
 
+def recipient_of(customer: Customer | Organisation) -> dict[str, Json]:
+    """Return the customer as a document of today names it."""
+    return {
+        "reference": customer.reference,
+        "billing_name": customer.billing_name,
+        "billing_postal_code": customer.billing_postal_code,
+        "billing_address": customer.billing_address,
+        "country": customer.country,
+        "payment_terms": customer.payment_terms,
+    }
+
+
 class _WrittenLine(NamedTuple):
     """What is sealed of a line, and its row from its kind on."""
 
@@ -295,7 +299,8 @@ def _public_id() -> str:
     return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-{variant}{drawn[17:20]}-{drawn[20:]}"
 
 
-def _new_ids(count: int) -> list[int]:
+def new_ids(count: int) -> list[int]:
+    """Take the ids of invoices to come: their lines are written before them."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT nextval('billing_invoice_id_seq') FROM generate_series(1, %s)", [count]
@@ -303,8 +308,11 @@ def _new_ids(count: int) -> list[int]:
         return [invoice_id for (invoice_id,) in cursor.fetchall()]
 
 
-def _take_numbers(kind: InvoiceKind, count: int) -> int:
-    """Take `count` numbers of a series; return the first. Rule: B-09."""
+def take_numbers(kind: InvoiceKind, count: int) -> int:
+    """Take `count` numbers of a series; return the first. The series is locked until the commit.
+
+    Rule: B-09.
+    """
     with connection.cursor() as cursor:
         # To wait for other pages' commits is in order here, unlike for any other lock.
         cursor.execute("SET LOCAL lock_timeout = '60s'")

@@ -17,7 +17,7 @@ from accounts.enums import Language, PaymentTerms
 from accounts.models import Organisation
 from billing import jobs
 from billing.documents import render
-from billing.enums import LineKind
+from billing.enums import InvoiceKind, LineKind
 from billing.models import Invoice, InvoiceDocument
 from billing.queries import invoices
 from billing.rules import numbers, rating
@@ -116,7 +116,7 @@ def test_invoice_leaves_out_a_meter_that_was_not_used() -> None:
     [
         (PaymentTerms.PAYPAL, "ご登録のPayPalから自動でお引き落としいたします。"),
         (PaymentTerms.PAID, "Paidによる請求書払いです。"),
-        (PaymentTerms.NONE, "お支払い方法については、サポートまで"),
+        (PaymentTerms.NONE, "お支払い方法は、請求情報の『プランとお支払い方法』で"),
     ],
 )
 def test_invoice_says_how_to_pay(terms: PaymentTerms, sentence: str) -> None:
@@ -405,9 +405,14 @@ def test_what_somebody_waits_for_goes_first() -> None:
 
 def test_numbers_are_found_however_they_are_typed() -> None:
     assert numbers.written("KC-", 42) == "KC-00000042"
-    for typed in ("KC-00000042", "kc-42", " 42 ", "00000042"):
-        assert numbers.parse(typed, "KC-") == 42
-    for typed in ("", "KC-", "4x", "٤٢", "9" * 19, "-1"):
+    assert numbers.written("KC-", 42, InvoiceKind.CREDIT_NOTE) == "KC-CN-00000042"
+    for typed in ("KC-00000042", "kc-42"):
+        assert numbers.parse(typed, "KC-") == (42, InvoiceKind.MONTHLY)
+    for typed in (" 42 ", "00000042"):
+        assert numbers.parse(typed, "KC-") == (42, None)
+    for typed in ("KC-CN-00000042", "kc-cn-42", "CN-42", " cn-00000042"):
+        assert numbers.parse(typed, "KC-") == (42, InvoiceKind.CREDIT_NOTE)
+    for typed in ("", "KC-", "KC-CN-", "CN-KC-1", "4x", "٤٢", "9" * 19, "-1"):
         assert numbers.parse(typed, "KC-") is None
 
 

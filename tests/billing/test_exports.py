@@ -220,7 +220,7 @@ def test_export_reads_pages_of_invoices_in_a_fixed_number_of_statements(
 ) -> None:
     three_invoices()
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert len(list(invoices.sheets_of_month(BillingMonth(2026, 10)))) == 3
 
 

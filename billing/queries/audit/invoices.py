@@ -36,7 +36,7 @@ AMOUNTS = (
         FULL JOIN billing_taxsummary t USING (invoice_id, tax_code)
         JOIN billing_invoice i ON i.id = COALESCE(t.invoice_id, l.invoice_id)
         WHERE i.month >= %(since)s AND (l.net IS DISTINCT FROM t.net
-            OR t.tax IS DISTINCT FROM CASE i.tax_rounding
+            OR i.kind <> 'credit_note' AND t.tax IS DISTINCT FROM CASE i.tax_rounding
                 WHEN 'down' THEN trunc(t.net * t.rate)
                 WHEN 'half_up' THEN round(t.net * t.rate)
                 WHEN 'up' THEN ceil(t.net * t.rate) END)
@@ -114,6 +114,7 @@ ONE_A_MONTH = (
         FROM billing_billedmonth b
         LEFT JOIN billing_invoice i ON i.id = b.invoice_id
             AND i.organisation_id = b.organisation_id AND i.month = b.month
+            AND i.kind = 'monthly'
         WHERE b.month >= %(since)s AND (b.outcome = 'invoiced') <> (i.id IS NOT NULL)
         ORDER BY 1, 2
         """,

@@ -188,7 +188,9 @@ TRAIL = (
         SELECT i.id AS invoice, i.organisation_id AS organisation FROM billing_invoice i
         WHERE i.month >= %(since)s AND NOT EXISTS (
             SELECT FROM core_auditentry e WHERE e.chain = i.organisation_id
-              AND e.action = 'invoice.issued' AND e.subject = 'invoice:' || i.id)
+              AND e.action = CASE i.kind WHEN 'credit_note' THEN 'credit_note.issued'
+                  ELSE 'invoice.issued' END
+              AND e.subject = 'invoice:' || i.id)
         ORDER BY 1
         """,
     ),
