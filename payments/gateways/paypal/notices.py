@@ -41,6 +41,7 @@ OLDEST, NEWEST = timedelta(days=3, hours=6), timedelta(minutes=15)
 _CERTIFICATE_PATH = "/v1/notifications/certs/"
 # Nothing that two readers of an address could understand differently: no %, @, \\, ?, # or space.
 _PLAIN_ADDRESS = re.compile(r"https?://[A-Za-z0-9.:-]+(/[A-Za-z0-9._-]+)+", re.ASCII)
+LONGEST_ADDRESS = 500
 _CERTIFICATE_NAMES = {
     "live": "messageverificationcerts.paypal.com",
     "sandbox": "messageverificationcerts.sandbox.paypal.com",
@@ -126,12 +127,12 @@ class Notices:
 
     def _check_address(self, url: str) -> None:
         """Refuse an address that is not, to the letter, on a host that the settings name."""
+        if len(url) > LONGEST_ADDRESS or not _PLAIN_ADDRESS.fullmatch(url):
+            raise BadNotice("cert-url")
         parts = urllib.parse.urlsplit(url)
         schemes = {"https", "http"} if self._is_local else {"https"}
         if (
-            len(url) > 500
-            or not _PLAIN_ADDRESS.fullmatch(url)
-            or parts.scheme not in schemes
+            parts.scheme not in schemes
             or parts.netloc not in self._account.certificate_hosts
             or not parts.path.startswith(_CERTIFICATE_PATH)
             or any(not piece.strip(".") for piece in parts.path.split("/")[1:])
@@ -149,7 +150,7 @@ class Notices:
             until, kept = self._kept.get(url, (now, None))
         if kept is None or until <= now:
             kept = _leaf(self._fetch(url))
-            self._check_name(kept)
+            check_name(kept, self._account.environment)
             with self._lock:
                 self._kept[url] = (now + _KEPT_FOR, kept)
                 while len(self._kept) > _KEPT:
@@ -157,15 +158,6 @@ class Notices:
         if not kept.not_valid_before_utc <= now <= kept.not_valid_after_utc:
             raise BadNotice("certificate out of date")
         return kept
-
-    def _check_name(self, certificate: x509.Certificate) -> None:
-        """Refuse a certificate of another name; a stand-in on this machine may have any."""
-        if self._is_local:
-            return
-        if certificate.issuer == certificate.subject:
-            raise BadNotice("certificate signed by itself")
-        if _CERTIFICATE_NAMES[self._account.environment] not in _names(certificate):
-            raise BadNotice("certificate of another name")
 
     def _fetch(self, url: str) -> bytes:
         """Return the bytes behind an address that was checked. Raises BadNotice, NoticeUnverified."""
@@ -201,6 +193,19 @@ class Notices:
             raise NoticeUnverified("no such host") from None
         if any(not ipaddress.ip_address(each[4][0]).is_global for each in found):
             raise BadNotice("cert-url leads into a private network")
+
+
+def check_name(certificate: x509.Certificate, environment: str) -> None:
+    """Refuse a certificate that is not issued to PayPal's notices; a stand-in may have any name.
+
+    Raises BadNotice.
+    """
+    if environment == "local":
+        return
+    if certificate.issuer == certificate.subject:
+        raise BadNotice("certificate signed by itself")
+    if _CERTIFICATE_NAMES[environment] not in _names(certificate):
+        raise BadNotice("certificate of another name")
 
 
 def _capped(response: requests.Response, ends: float) -> bytes:
