@@ -29,6 +29,7 @@ A person at PayPal, or PayPal itself, `sandbox.paypal`:
     .decline(email, issue="INSTRUMENT_DECLINED"), .accept(email)     what the payer's charges answer
     .pending(times=1)                the next captures stay PENDING; then
     .complete(capture), .deny(capture)
+    .declined_captures(times=1)      … are DECLINED inside a completed order
     .pending_refunds(times=1), .complete_refund(refund), .fail_refund(refund)
     .delete_agreement(payment_token)       by the payer, with its notice (F11)
     .reverse(capture, amount=None), .chargeback(capture)   (F19)
@@ -42,7 +43,7 @@ A person at Paid, `sandbox.paid`:
     .approve(member, limit=1_000_000), .reject(member), .block(member), .review(member)
     .review_after = None             timedelta: approve by itself after so long
     .settle(trades=None, on=date)    mark fixed trades as paid out; .settlement_csv("2026-11")
-    .words["duplicate"] = "DUPLICATED"     the words of item results, see paid.Words
+    .words["duplicate"] = "DUPLICATED"     the words of item results, see paid/api.py
 
 Faults, `sandbox.faults`. The first argument is "METHOD /path" or "/path", where * matches
 anything; `times=1` (None: until removed), `after=0` (matches let through first). Each returns a
@@ -50,7 +51,8 @@ fault with `.hits` and `.remove()`; `sandbox.faults.clear()` removes all.
 
     lose_reply(p)    do the work, then close without a word        lose_request(p)   close before
     cut_reply(p, at=90)     html_error(p, status=502)     empty_200(p)     invalid_json(p)
-    delay(p, seconds, before=False)     blackhole(p)     refuse(): also sandbox.stop_listening()
+    delay(p, seconds, before=False)     blackhole(p)
+    sandbox.stop_listening(), sandbox.listen_again()          connections are refused meanwhile
     status(p, 503, headers={"Retry-After": "7"}, issue="")    no work is done
     answer(p, status, json_value_or_bytes, headers={})        no work is done
     change(p, function)      do the work; function(json) -> json is what is answered

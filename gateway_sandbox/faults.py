@@ -1,0 +1,431 @@
+"""The script of faults: what goes wrong, on which requests, how often."""
+
+import fnmatch
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from gateway_sandbox.answers import Answer, of_json
+from gateway_sandbox.paypal.errors import refusal
+from gateway_sandbox.rows import Request
+
+_PAGES = ("/sandbox", "/approve", "/style.css")
+_MINUTE = timedelta(minutes=1)
+
+
+class HangUp(Exception):
+    """The connection ends here; `sent` is all that the caller gets."""
+
+    def __init__(self, sent: bytes = b"") -> None:
+        super().__init__()
+        self.sent = sent
+
+
+@dataclass(slots=True)
+class Passage:
+    """A request on its way through: what a fault may use."""
+
+    request: Request
+    now: datetime
+    closing: threading.Event
+    send_notices: Callable[[], None]
+    mock: str = ""
+    failing: str = ""
+
+
+@dataclass(slots=True)
+class Fault:
+    """One thing that goes wrong. `hits`: the requests that it met."""
+
+    pattern: str
+    times: int | None
+    after: int
+    hits: int = 0
+    seen: int = 0
+    is_removed: bool = False
+    combines: bool = False  # with others that meet the same request
+    name: str = ""
+
+    def remove(self) -> None:
+        """Let everything through from now on."""
+        self.is_removed = True
+
+    def meets(self, request: Request) -> bool:
+        """Return whether this request is met, and count it."""
+        method, _, path = self.pattern.rpartition(" ")
+        if (
+            self.is_removed
+            or method not in {"", request.method}
+            or not fnmatch.fnmatchcase(request.path, path)
+            or (request.path.startswith(_PAGES) and not path.startswith(_PAGES))
+        ):
+            return False
+        self.seen += 1
+        if self.seen <= self.after or (self.times is not None and self.hits >= self.times):
+            return False
+        self.hits += 1
+        return True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it will meet nothing any more."""
+        return self.is_removed or (self.times is not None and self.hits >= self.times)
+
+    def before(self, passage: Passage) -> Answer | None:
+        """Act before the work; an answer means that there is none."""
+        return None
+
+    def finish(self, passage: Passage, answer: Answer) -> Answer:
+        """Act after the work; return what is answered."""
+        return answer
+
+
+@dataclass(slots=True)
+class _Canned(Fault):
+    answer: Answer = field(default_factory=lambda: Answer(500))
+    works: bool = False
+
+    def before(self, passage: Passage) -> Answer | None:
+        return None if self.works else self.answer
+
+    def finish(self, passage: Passage, answer: Answer) -> Answer:
+        return self.answer if self.works else answer
+
+
+@dataclass(slots=True)
+class _Lost(Fault):
+    works: bool = True
+    sent: int = 0
+
+    def before(self, passage: Passage) -> Answer | None:
+        if not self.works:
+            raise HangUp
+        return None
+
+    def finish(self, passage: Passage, answer: Answer) -> Answer:
+        head = f"HTTP/1.1 {answer.status} OK\r\nContent-Length: {len(answer.body)}\r\n"
+        kind = answer.headers.get("Content-Type", "application/json")
+        whole = f"{head}Content-Type: {kind}\r\n\r\n".encode() + answer.body
+        raise HangUp(whole[: min(self.sent, len(whole) - 1)])
+
+
+@dataclass(slots=True)
+class _Slow(Fault):
+    seconds: float | None = None  # None: for ever
+    works_first: bool = False
+
+    def before(self, passage: Passage) -> Answer | None:
+        if not self.works_first:
+            self._wait(passage)
+        return None
+
+    def finish(self, passage: Passage, answer: Answer) -> Answer:
+        if self.works_first:
+            self._wait(passage)
+        return answer
+
+    def _wait(self, passage: Passage) -> None:
+        if passage.closing.wait(self.seconds) or self.seconds is None:
+            raise HangUp
+
+
+@dataclass(slots=True)
+class _Changed(Fault):
+    function: Callable[[Any], Any] = lambda value: value
+
+    def finish(self, passage: Passage, answer: Answer) -> Answer:
+        value = self.function(json.loads(answer.body or b"null"))
+        return of_json(answer.status, value).with_headers(
+            {k: v for k, v in answer.headers.items() if k != "Content-Type"}
+        )
+
+
+@dataclass(slots=True)
+class Hold(Fault):
+    """An answer held back, the work being done. `reached` is set when a request waits."""
+
+    reached: threading.Event = field(default_factory=threading.Event)
+    _released: threading.Event = field(default_factory=threading.Event)
+
+    def release(self) -> None:
+        """Answer now."""
+        self._released.set()
+
+    def finish(self, passage: Passage, answer: Answer) -> Answer:
+        self.reached.set()
+        while not self._released.wait(0.02):
+            if passage.closing.is_set():
+                raise HangUp
+        return answer
+
+
+@dataclass(slots=True)
+class _NoticesFirst(Fault):
+    def finish(self, passage: Passage, answer: Answer) -> Answer:
+        passage.send_notices()
+        return answer
+
+
+@dataclass(slots=True)
+class Limit(Fault):
+    """At most so many requests a minute of the sandbox's clock; `refused` counts the others."""
+
+    per_minute: int = 30
+    refused: int = 0
+    _lately: deque[datetime] = field(default_factory=deque)
+
+    def before(self, passage: Passage) -> Answer | None:
+        while self._lately and passage.now - self._lately[0] >= _MINUTE:
+            self._lately.popleft()
+        if len(self._lately) < self.per_minute:
+            self._lately.append(passage.now)
+            return None
+        self.refused += 1
+        rest = (self._lately[0] + _MINUTE - passage.now).total_seconds()
+        wait = {"Retry-After": str(max(1, int(rest) + 1))}
+        return refusal(429, "RATE_LIMIT_REACHED").with_headers(wait)
+
+
+@dataclass(slots=True)
+class _Mocked(Fault):
+    issue: str = ""
+    failing: str = ""
+
+    def before(self, passage: Passage) -> Answer | None:
+        passage.mock, passage.failing = self.issue, self.failing
+        return None
+
+
+_WRONG_SHAPES: tuple[Callable[[Any], Any], ...] = (
+    lambda value: {"header": {"status": ["SUCCESS"]}, "body": value.get("body")},
+    lambda value: {"header": "SUCCESS", "body": "SUCCESS"},
+    lambda value: [value],
+    lambda value: {"header": value.get("header"), "body": []},
+    lambda value: {
+        "header": value.get("header"),
+        "body": {"result": 1, "results": [], "detailResults": {"detailResult": "SUCCESS"}},
+    },
+    lambda _value: None,
+)
+
+
+class Faults:
+    """The faults that are in force. The package's docstring says what each does."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+
+    def _add(self, fault: Fault, name: str, *, combines: bool = False) -> None:
+        fault.name, fault.combines = name, combines
+        with self._lock:
+            self._faults = [each for each in self._faults if not each.is_over]
+            self._faults.append(fault)
+
+    def clear(self) -> None:
+        """Let everything through from now on."""
+        with self._lock:
+            for fault in self._faults:
+                fault.remove()
+                if isinstance(fault, Hold):
+                    fault.release()
+            self._faults = []
+
+    def in_force(self) -> list[Fault]:
+        """Return the faults that may still meet a request."""
+        with self._lock:
+            return [fault for fault in self._faults if not fault.is_over]
+
+    def meeting(self, request: Request) -> list[Fault]:
+        """Return the faults that meet this request: one that answers, and all that combine."""
+        met: list[Fault] = []
+        with self._lock:
+            for fault in self._faults:
+                is_taken = any(not each.combines for each in met)
+                if (fault.combines or not is_taken) and fault.meets(request):
+                    met.append(fault)
+        # A limit is asked first and a held answer last.
+        return sorted(
+            met, key=lambda fault: (not isinstance(fault, Limit), isinstance(fault, Hold))
+        )
+
+    # --- connections ---
+
+    def lose_reply(self, pattern: str, *, times: int | None = 1, after: int = 0) -> Fault:
+        """Do the work, then close without a word. Rule: F01."""
+        fault = _Lost(pattern, times, after)
+        self._add(fault, "lose_reply")
+        return fault
+
+    def lose_request(self, pattern: str, *, times: int | None = 1, after: int = 0) -> Fault:
+        """Close before anything is done."""
+        fault = _Lost(pattern, times, after, works=False)
+        self._add(fault, "lose_request")
+        return fault
+
+    def cut_reply(
+        self, pattern: str, *, at: int = 90, times: int | None = 1, after: int = 0
+    ) -> Fault:
+        """Do the work, and close after so many bytes of the answer. Rule: F02."""
+        fault = _Lost(pattern, times, after, sent=at)
+        self._add(fault, "cut_reply")
+        return fault
+
+    def blackhole(self, pattern: str, *, times: int | None = 1, after: int = 0) -> Fault:
+        """Accept, and never answer; nothing is done. Rule: F03."""
+        fault = _Slow(pattern, times, after)
+        self._add(fault, "blackhole")
+        return fault
+
+    def delay(
+        self,
+        pattern: str,
+        seconds: float,
+        *,
+        before: bool = False,
+        times: int | None = 1,
+        after: int = 0,
+    ) -> Fault:
+        """Answer late; with `before`, the work is late too."""
+        fault = _Slow(pattern, times, after, seconds=seconds, works_first=not before)
+        self._add(fault, "delay", combines=True)
+        return fault
+
+    def hold(self, pattern: str, *, times: int | None = 1, after: int = 0) -> Hold:
+        """Do the work and keep the answer back until it is released."""
+        fault = Hold(pattern, times, after)
+        self._add(fault, "hold", combines=True)
+        return fault
+
+    # --- answers ---
+
+    def html_error(
+        self,
+        pattern: str,
+        *,
+        status: int = 502,
+        works: bool = True,
+        times: int | None = 1,
+        after: int = 0,
+    ) -> Fault:
+        """Do the work (or not), and answer a page of HTML. Rule: F02."""
+        page = b"<html><head><title>Bad Gateway</title></head><body>Bad Gateway</body></html>"
+        answer = Answer(status, page, {"Content-Type": "text/html"})
+        fault = _Canned(pattern, times, after, answer=answer, works=works)
+        self._add(fault, "html_error")
+        return fault
+
+    def empty_200(self, pattern: str, *, times: int | None = 1, after: int = 0) -> Fault:
+        """Do the work, and answer 200 with no body. Rule: F02."""
+        fault = _Canned(pattern, times, after, answer=Answer(200), works=True)
+        self._add(fault, "empty_200")
+        return fault
+
+    def invalid_json(self, pattern: str, *, times: int | None = 1, after: int = 0) -> Fault:
+        """Do the work, and answer half of a JSON text as if it were whole. Rule: F02."""
+        answer = Answer(200, b'{"id": "5O190127TN3647', {"Content-Type": "application/json"})
+        fault = _Canned(pattern, times, after, answer=answer, works=True)
+        self._add(fault, "invalid_json")
+        return fault
+
+    def status(
+        self,
+        pattern: str,
+        status: int,
+        *,
+        headers: Mapping[str, str] | None = None,
+        issue: str = "",
+        times: int | None = 1,
+        after: int = 0,
+    ) -> Fault:
+        """Refuse with a status, nothing being done. Rule: F07."""
+        answer = refusal(status, issue).with_headers(dict(headers or {}))
+        fault = _Canned(pattern, times, after, answer=answer)
+        self._add(fault, f"status {status}")
+        return fault
+
+    def answer(
+        self,
+        pattern: str,
+        status: int,
+        value: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        works: bool = False,
+        times: int | None = 1,
+        after: int = 0,
+    ) -> Fault:
+        """Answer these bytes, or this value as JSON, nothing being done."""
+        made = Answer(status, value) if isinstance(value, bytes) else of_json(status, value)
+        answer = made.with_headers(dict(headers or {}))
+        fault = _Canned(pattern, times, after, answer=answer, works=works)
+        self._add(fault, "answer")
+        return fault
+
+    def change(
+        self,
+        pattern: str,
+        function: Callable[[Any], Any],
+        *,
+        times: int | None = 1,
+        after: int = 0,
+    ) -> Fault:
+        """Do the work, and answer what the function makes of the JSON."""
+        fault = _Changed(pattern, times, after, function=function)
+        self._add(fault, "change")
+        return fault
+
+    def limit(self, pattern: str = "*", *, per_minute: int = 30) -> Limit:
+        """Refuse what is too much with 429 and Retry-After. Rule: F07."""
+        fault = Limit(pattern, None, 0, per_minute=per_minute)
+        self._add(fault, "limit", combines=True)
+        return fault
+
+    def notices_first(self, pattern: str, *, times: int | None = 1, after: int = 0) -> Fault:
+        """Deliver the notices of the call before its answer. Rule: F13."""
+        fault = _NoticesFirst(pattern, times, after)
+        self._add(fault, "notices_first", combines=True)
+        return fault
+
+    def mock(self, pattern: str, issue: str, *, times: int | None = 1, after: int = 0) -> Fault:
+        """Have PayPal refuse with this issue, nothing being done."""
+        fault = _Mocked(pattern, times, after, issue=issue)
+        self._add(fault, f"mock {issue}")
+        return fault
+
+    # --- Paid ---
+
+    def fail_items(
+        self, pattern: str, word: str = "ERROR", *, times: int | None = 1, after: int = 0
+    ) -> Fault:
+        """Have each item fail with this word inside an answer of SUCCESS. Rule: F64."""
+        fault = _Mocked(pattern, times, after, failing=word)
+        self._add(fault, f"fail_items {word}")
+        return fault
+
+    def paid_error(
+        self,
+        pattern: str,
+        status: str = "ERROR",
+        codes: Sequence[str] = ("D01",),
+        *,
+        times: int | None = 1,
+        after: int = 0,
+    ) -> Fault:
+        """Answer HTTP 200 that says ERROR, nothing being done. Rule: F65."""
+        value = {"header": {"status": status}, "body": {"result": {"error": list(codes)}}}
+        fault = _Canned(pattern, times, after, answer=of_json(200, value))
+        self._add(fault, f"paid_error {status}")
+        return fault
+
+    def wrong_types(
+        self, pattern: str, shape: int = 0, *, times: int | None = 1, after: int = 0
+    ) -> Fault:
+        """Do the work, and answer JSON of one of six wrong shapes. Rule: F65."""
+        fault = _Changed(pattern, times, after, function=_WRONG_SHAPES[shape])
+        self._add(fault, "wrong_types")
+        return fault
