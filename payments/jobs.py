@@ -18,3 +18,7 @@ PROCESS_NOTICE = Job("payments.process_notice", queue=GATEWAY_QUEUE)
 RECONCILE = Job("payments.reconcile", queue=GATEWAY_QUEUE)
 # Payload: payable_ids. Tell the root of invoices that were issued.
 ANNOUNCE = Job("payments.announce")
+# Payload: payable_id. What can no longer be collected by itself is overdue.
+MARK_OVERDUE = Job("payments.mark_overdue")
+# Payload: payable_id. A payer did not come back from the provider's pages.
+CLOSE_VISIT = Job("payments.close_visit", queue=GATEWAY_QUEUE)

@@ -17,6 +17,16 @@ PERSON_AFTER = timedelta(hours=72)
 # A call that has not come back in this time never will: its time-outs end long before.
 CALL_LOST_AFTER = timedelta(minutes=3)
 
+# A provider that cannot be reached is tried again after so long: sending nothing harms nobody (F04).
+CALL_AGAIN_AFTER = (
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=15),
+    timedelta(hours=1),
+)
+# One automatic charge for a payable and a method in this time, whatever asks for more. Rule: R11.
+BETWEEN_CHARGES = timedelta(hours=20)
+
 
 def next_try(declines: int, first_failed_at: datetime) -> datetime | None:
     """Return when to charge again after so many declines (from 1); None if never. Rule: B-14."""
@@ -43,6 +53,11 @@ def next_look(looks: int, now: datetime, retry_after: timedelta | None = None) -
     """Return when to ask a provider again, after `looks` times; not before it wants. Rule: R6, F07."""
     wait = LOOK_AFTER[min(looks, len(LOOK_AFTER) - 1)]
     return now + max(wait, retry_after or timedelta())
+
+
+def next_call(failures: int, now: datetime) -> datetime:
+    """Return when to call a provider again that could not be reached `failures` times in a row."""
+    return now + CALL_AGAIN_AFTER[min(failures, len(CALL_AGAIN_AFTER)) - 1]
 
 
 def is_for_a_person(created_at: datetime, now: datetime) -> bool:
