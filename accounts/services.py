@@ -6,7 +6,7 @@ from datetime import date, datetime
 from allauth.account.models import EmailAddress
 from django.db import transaction
 
-from accounts.enums import Language, Role
+from accounts.enums import Language, PaymentTerms, Role
 from accounts.models import ApiKey, Membership, Organisation, User
 from core import audit
 
@@ -84,6 +84,29 @@ def switch_auto_invoicing(
         organisation_id=organisation.pk,
         at=now,
         details={"reason": reason},
+    )
+    return True
+
+
+@transaction.atomic
+def set_payment_terms(
+    *, organisation_id: int, terms: PaymentTerms, actor: str, now: datetime
+) -> bool:
+    """Have the invoices to come be due as a payment method has it; return whether that is new.
+
+    Rule: B-10.
+    """
+    organisation = lock(organisation_id)
+    if organisation.payment_terms == terms:
+        return False
+    Organisation.objects.filter(pk=organisation.pk).update(payment_terms=terms)
+    audit.record(
+        actor=actor,
+        action="organisation.payment_terms",
+        subject=f"organisation:{organisation.pk}",
+        organisation_id=organisation.pk,
+        at=now,
+        details={"before": organisation.payment_terms, "after": str(terms)},
     )
     return True
 
