@@ -79,6 +79,7 @@ As a process, its ledger kept in a file over kill -9:
 Its own page, with the ledger, reviews and fault switches for a person, is at /sandbox/.
 """
 
-from gateway_sandbox.sandbox import Accounts, Sandbox
+from gateway_sandbox.sandbox import Sandbox
+from gateway_sandbox.world import Accounts
 
 __all__ = ["Accounts", "Sandbox"]

@@ -202,7 +202,7 @@ class _Mocked(Fault):
 
 _WRONG_SHAPES: tuple[Callable[[Any], Any], ...] = (
     lambda value: {"header": {"status": ["SUCCESS"]}, "body": value.get("body")},
-    lambda value: {"header": "SUCCESS", "body": "SUCCESS"},
+    lambda _value: {"header": "SUCCESS", "body": "SUCCESS"},
     lambda value: [value],
     lambda value: {"header": value.get("header"), "body": []},
     lambda value: {

@@ -1,8 +1,6 @@
 """The columns of the ledger. Amounts are in minor units; moments are aware, in UTC."""
 
-import dataclasses
 import fnmatch
-import functools
 import types
 import typing
 from dataclasses import dataclass, field
@@ -204,14 +202,8 @@ class Request:
 
 def read_row(kind: type[R], columns: dict[str, Any]) -> R:
     """Return a row from what JSON left of it."""
-    hints = _hints(kind)
-    return kind(**{name: _read(hints[name], columns[name]) for name in hints if name in columns})
-
-
-@functools.cache
-def _hints(kind: type[Row]) -> dict[str, Any]:
     hints = typing.get_type_hints(kind)
-    return {column.name: hints[column.name] for column in dataclasses.fields(kind)}
+    return kind(**{name: _read(hints[name], columns[name]) for name in hints if name in columns})
 
 
 def _read(hint: Any, value: Any) -> Any:

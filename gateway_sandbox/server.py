@@ -5,6 +5,7 @@ import http.server
 import logging
 import socket
 import socketserver
+import sys
 import threading
 from http import HTTPStatus
 from typing import Any
@@ -54,7 +55,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say what went wrong; a caller who went away is nothing wrong."""
-        log.debug("a connection ended early", exc_info=True)
+        log.debug("a connection ended early: %r", sys.exc_info()[1])
 
     def stop(self) -> None:
         """Listen no more, and end every connection."""

@@ -1,7 +1,7 @@
 """What a payer, or PayPal itself, does: the levers that tests and the sandbox's pages pull."""
 
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from gateway_sandbox.paypal import vault
@@ -163,7 +163,7 @@ class PayPalStaff:
         """Have the payer dispute a capture, and take it back. Rule: F19."""
         with self._ledger.change():
             row = self._row(Capture, capture)
-            dispute = {
+            dispute: dict[str, Any] = {
                 "dispute_id": f"PP-D-{capitals(6)}",
                 "reason": "UNAUTHORISED",
                 "status": "OPEN",
@@ -189,7 +189,7 @@ class PayPalStaff:
             row.status = "REFUNDED" if taken >= row.amount else "PARTIALLY_REFUNDED"
             row.reason, row.updated_at = "CHARGEBACK" if is_chargeback else "REFUNDED", now
             self._ledger.put(row)
-            body = {
+            body: dict[str, Any] = {
                 "id": back.id,
                 "status": "COMPLETED",
                 "amount": money_out(-taken, row.currency),
@@ -221,7 +221,7 @@ class PayPalStaff:
     def reporting_delay(self, delay: timedelta) -> None:
         self._world.tricks.reporting_delay = delay
 
-    def _tell(self, kind: str, resource: str, body: dict[str, object]) -> None:
+    def _tell(self, kind: str, resource: str, body: dict[str, Any]) -> None:
         self._world.notices.tell(self._ledger, kind, resource, body, self._world.now())
 
     def _row(self, kind: type[R], row: str | Row) -> R:

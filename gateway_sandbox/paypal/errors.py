@@ -11,8 +11,10 @@ _NAMES = {
     ),
     401: (
         "AUTHENTICATION_FAILURE",
-        "Authentication failed due to missing authorization header, or invalid authentication"
-        " credentials.",
+        (
+            "Authentication failed due to missing authorization header, or invalid authentication"
+            " credentials."
+        ),
     ),
     403: ("NOT_AUTHORIZED", "Authorization failed due to insufficient permissions."),
     404: ("RESOURCE_NOT_FOUND", "The specified resource does not exist."),
@@ -20,8 +22,10 @@ _NAMES = {
     409: ("RESOURCE_CONFLICT", "The server has detected a conflict while processing this request."),
     422: (
         "UNPROCESSABLE_ENTITY",
-        "The requested action could not be performed, semantically incorrect, or failed business"
-        " validation.",
+        (
+            "The requested action could not be performed, semantically incorrect, or failed business"
+            " validation."
+        ),
     ),
     429: ("RATE_LIMIT_REACHED", "Too many requests. Blocked due to rate limiting."),
     500: ("INTERNAL_SERVER_ERROR", "An internal server error has occurred."),
