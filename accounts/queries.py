@@ -1,5 +1,7 @@
 import hashlib
 import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection
@@ -19,6 +21,17 @@ _MEMBERSHIP = f"""
     FROM accounts_membership m JOIN accounts_organisation o ON o.id = m.organisation_id
     WHERE m.user_id = %s AND o.public_id = %s AND m.deactivated_at IS NULL
 """  # noqa: S608 - the names are the models' own columns
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """Whom a letter about an organisation goes to, and in which language."""
+
+    organisation_id: int
+    organisation: UUID
+    name: str
+    language: str
+    email: str
 
 
 def membership(user: User, organisation: UUID) -> Membership | None:
@@ -55,6 +68,23 @@ def root_of(organisation: Organisation) -> User | None:
         organisation=organisation, role=Role.ROOT
     )
     return next((found.user for found in root), None)
+
+
+def addressees(organisation_ids: Iterable[int]) -> dict[int, Addressee]:
+    """Return whom to write to, by organisation: the root, if one can sign in; in one statement."""
+    rows = Membership.objects.filter(
+        organisation__in=set(organisation_ids),
+        role=Role.ROOT,
+        deactivated_at=None,
+        user__is_active=True,
+    ).values_list(
+        "organisation_id",
+        "organisation__public_id",
+        "organisation__name",
+        "organisation__language",
+        "user__email",
+    )
+    return {row[0]: Addressee(*row) for row in rows}
 
 
 def api_key(presented: str) -> ApiKey | None:

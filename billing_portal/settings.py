@@ -306,6 +306,9 @@ EMAIL_BACKEND = "core.mail.OutboxBackend"
 MAIL_DOMAIN = _origin.hostname
 DEFAULT_FROM_EMAIL = env.text("MAIL_FROM", f"billing@{_origin.hostname}")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+# Who is told of what needs a person, and who answers customers.
+STAFF_MAIL = env.text("STAFF_MAIL", DEFAULT_FROM_EMAIL)
+SUPPORT_MAIL = env.text("SUPPORT_MAIL", DEFAULT_FROM_EMAIL)
 if env.text("SMTP_HOST", ""):
     DELIVERY_EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     EMAIL_HOST = env.text("SMTP_HOST")

@@ -2,8 +2,9 @@
 
 import smtplib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import make_msgid
+from email.utils import format_datetime, make_msgid
 
 from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
@@ -12,12 +13,13 @@ from django.db import transaction
 
 from core import clock
 from core.models import Mail
-from core.work import Job
+from core.work import Job, Piece
 
 SEND_MAIL = Job("core.send_mail")
 
 KEEP_SENT = timedelta(days=30)
 _PERMANENT = 500
+_SUBJECT_LENGTH = 500
 
 
 class ServerAway(Exception):
@@ -28,15 +30,51 @@ class Refused(Exception):
     """The mail server will never take this mail."""
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What one mail says, and to whom. Without `reply_to` an answer goes to the sender."""
+
+    to: tuple[str, ...]
+    subject: str
+    text: str
+    html: str = ""
+    reply_to: str = ""
+    from_address: str = ""
+
+
 class OutboxBackend(BaseEmailBackend):
     """Django's mail backend that stores a message and asks for its delivery."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         """Store the messages in the present transaction (or one of their own); return how many."""
         with transaction.atomic():
-            for message in email_messages:
-                _store(message)
+            post([_message(each) for each in email_messages], clock.now())
         return len(email_messages)
+
+
+def post(messages: Sequence[Message], now: datetime) -> None:
+    """Store mails in the caller's transaction and ask for their delivery, in two statements.
+
+    Raises OutsideTransaction. Rule: R2.
+    """
+    if not messages:
+        return
+    stored = Mail.objects.bulk_create(
+        Mail(
+            message_id=make_msgid(domain=settings.MAIL_DOMAIN),
+            from_address=message.from_address or settings.DEFAULT_FROM_EMAIL,
+            to=list(message.to),
+            reply_to=message.reply_to,
+            subject=message.subject[:_SUBJECT_LENGTH],
+            text=message.text,
+            html=message.html,
+            created_at=now,
+        )
+        for message in messages
+    )
+    SEND_MAIL.enqueue_all(
+        [Piece(str(mail.pk), {"mail_id": mail.pk}) for mail in stored], due_at=now
+    )
 
 
 def deliver(*, mail_id: int, now: datetime) -> None:
@@ -53,7 +91,13 @@ def deliver(*, mail_id: int, now: datetime) -> None:
         body=mail.text,
         from_email=mail.from_address,
         to=mail.to,
-        headers={"Message-ID": mail.message_id},
+        reply_to=[mail.reply_to] if mail.reply_to else None,
+        headers={
+            "Message-ID": mail.message_id,
+            "Date": format_datetime(mail.created_at),
+            # No machine answers a machine (RFC 3834).
+            "Auto-Submitted": "auto-generated",
+        },
         connection=get_connection(settings.DELIVERY_EMAIL_BACKEND),
     )
     if mail.html:
@@ -91,19 +135,16 @@ def _told(fault: OSError) -> str:
     return " ".join([type(fault).__name__, *map(str, codes)])
 
 
-def _store(message: EmailMessage) -> None:
-    now = clock.now()
+def _message(message: EmailMessage) -> Message:
     html = next(
         (str(part[0]) for part in getattr(message, "alternatives", []) if part[1] == "text/html"),
         "",
     )
-    stored = Mail.objects.create(
-        message_id=make_msgid(domain=settings.MAIL_DOMAIN),
-        from_address=message.from_email,
-        to=list(message.recipients()),
+    return Message(
+        to=tuple(message.recipients()),
         subject=str(message.subject),
         text=str(message.body),
         html=html,
-        created_at=now,
+        reply_to=next(iter(message.reply_to), ""),
+        from_address=message.from_email,
     )
-    SEND_MAIL.enqueue(key=str(stored.pk), due_at=now, payload={"mail_id": stored.pk})

@@ -56,6 +56,7 @@ class Mail(models.Model):
     message_id = models.CharField(max_length=120, unique=True)
     from_address = models.CharField(max_length=320)
     to = models.JSONField()
+    reply_to = models.CharField(max_length=320, blank=True, default="", db_default="")
     subject = models.CharField(max_length=500)
     text = models.TextField()
     html = models.TextField(blank=True)
