@@ -43,8 +43,8 @@ class PaidAccount:
     """One account with Paid (paid.jp). Its API is known at second hand: paths and codes are settings.
 
     `member_status`: the provider's code to reviewing, active, blocked or rejected (gateways.md 3.2).
-    `item_status`: the provider's word for an item of a batch to ok, already_done, not_found or
-    declined. `closing_day` 20 or 31, `payment_method` 1 or 2, both as the provider numbers them.
+    `item_status`: the provider's word for an item of a batch to ok, duplicate, fixed, cancelled (each:
+    before), not_found or declined. `closing_day` 20 or 31, `payment_method` 1 or 2, both as the provider numbers them.
     """
 
     environment: str

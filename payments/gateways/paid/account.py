@@ -8,8 +8,8 @@ class PaidSettings(Protocol):
     """One account with Paid, as `settings.PAID` holds it: what its manual may say otherwise is here.
 
     `paths` by our name of the operation. `member_status`: Paid's code to reviewing, active, blocked
-    or rejected. `item_status`: Paid's word for an item of a batch to ok, already_done, not_found or
-    declined.
+    or rejected. `item_status`: Paid's word for an item of a batch to ok, duplicate, fixed, cancelled
+    (each: before), not_found or declined.
     """
 
     @property

@@ -46,13 +46,14 @@ from payments.gateways.paid.client import (
     text,
 )
 from payments.gateways.paid.form import PROFILE, faulty_fields
-from payments.gateways.paid.items import Item, Meaning, codes_in, item_in
+from payments.gateways.paid.items import TRANSLATIONS, Item, Meaning, codes_in, item_in
 from payments.rules.profile import normalised
 
 logger = logging.getLogger(__name__)
 
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,20}")
 _LONGEST_CONTENTS = 50  # the limit of the other texts; that of this one is not known
+OPERATIONS = {"register_member", "check_member", "check_credit", "register", "fix", "cancel"}
 _ASKED = tuple(field.name for field in PROFILE)
 _STANDING = {
     "reviewing": Standing.UNDER_REVIEW,
@@ -78,11 +79,19 @@ class Paid:
     profile = PROFILE
     collects_by_invoice = True
     announces = True
+    # Sentences (msgids) for a refused buyer, by the code, where the hint at the field is not enough.
+    refusals: Mapping[str, str] = {
+        codes.EMAIL_IS_TAKEN: gettext_noop(
+            "This e-mail address is registered with Paid already. Sign in to Paid and link up with us "
+            "there, or give another address."
+        )
+    }
 
     def __init__(self, account: PaidSettings | None = None) -> None:
         chosen = account or settings.PAID
         if chosen is None:
             raise ImproperlyConfigured("Paid needs PAID_AUTH_CODE.")
+        _check_settings(chosen)
         self.account = Account(chosen.environment, chosen.merchant)
         self._settings = chosen
         self._client = Client(chosen)
@@ -172,7 +181,7 @@ class Paid:
             price=str(intent.amount),
         )
         match item.meaning:
-            case Meaning.OK | Meaning.ALREADY_DONE:
+            case Meaning.OK | Meaning.DUPLICATE | Meaning.FIXED:
                 return Waiting(reference=intent.key)
             case Meaning.DECLINED:
                 return self._declined(item.word, intent)
@@ -185,13 +194,13 @@ class Paid:
 
         Paid gives no amount back: the amount settled is the one that was sent, with the day that
         the buyer is billed for. NOT_FOUND is no decline: a transaction that was fixed may be
-        answered so too, and billing it elsewhere would bill twice. Rule: F64, F65, F66.
+        answered so too, and billing it elsewhere would bill twice. Rule: F64, F65, F66, F67.
         """
         item = self._item(
             "fix", intent, price=str(intent.amount), fixedAt=intent.on.strftime("%Y/%m/%d")
         )
         match item.meaning:
-            case Meaning.OK | Meaning.ALREADY_DONE:
+            case Meaning.OK | Meaning.FIXED:
                 return Settled(
                     reference=intent.key,
                     capture=intent.key,
@@ -203,6 +212,8 @@ class Paid:
                 )
             case Meaning.DECLINED:
                 return self._declined(item.word, intent)
+            case Meaning.CANCELLED:
+                return Declined(item.word, intent.key)
         return Undecided(item.word, intent.key, item.retry_after)
 
     def look_up(self, intent: Intent) -> Outcome:
@@ -213,12 +224,15 @@ class Paid:
         return Absent(may_repeat=True)
 
     def cancel(self, intent: Intent) -> None:
-        """Let the reserved credit go; a transaction that Paid does not know is no error."""
+        """Let the reserved credit go; a transaction that Paid does not know is no error.
+
+        One that is fixed cannot go any more: raises AnswerLost.
+        """
         item = self._item("cancel", intent)
-        if item.meaning in {Meaning.OK, Meaning.ALREADY_DONE, Meaning.NOT_FOUND}:
+        if item.meaning in {Meaning.OK, Meaning.CANCELLED, Meaning.NOT_FOUND}:
             return
         if item.meaning is Meaning.UNDECIDED:
-            raise AnswerLost(item.word)
+            raise AnswerLost(item.word, item.retry_after)
         raise self._lost("cancel", item.word)
 
     # --- money back ---
@@ -319,6 +333,19 @@ class Paid:
         safe = self._client.safe(code)
         logger.error("Paid is not understood", extra={"operation": operation, "code": safe})
         return AnswerLost(safe)
+
+
+def _check_settings(account: PaidSettings) -> None:
+    """Raise ImproperlyConfigured where a call about money would stumble over the settings."""
+    for name, allowed, given in (
+        ("PAID_MEMBER_STATUS", set(_STANDING), set(account.member_status.values())),
+        ("PAID_ITEM_STATUS", set(TRANSLATIONS), set(account.item_status.values())),
+        ("PAID_PATHS", OPERATIONS, set(account.paths)),
+        ("PAID_CLOSING_DAY", {"20", "31"}, {account.closing_day}),
+        ("PAID_PAYMENT_METHOD", {"1", "2"}, {account.payment_method}),
+    ):
+        if not given <= allowed:
+            raise ImproperlyConfigured(f"{name} knows {', '.join(sorted(allowed))}.")
 
 
 def _check_key(key: str) -> None:

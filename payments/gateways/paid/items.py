@@ -9,11 +9,13 @@ from payments.gateways.paid import codes
 from payments.gateways.paid.client import Answer, WrongShape, mapping, sequence, text
 
 
-class Meaning(enum.Enum):
+class Meaning(enum.StrEnum):
     """What the settings (`item_status`) and Paid's codes say that a word means."""
 
     OK = "ok"
-    ALREADY_DONE = "already_done"
+    DUPLICATE = "duplicate"  # registered before under this key
+    FIXED = "fixed"  # before
+    CANCELLED = "cancelled"  # before
     NOT_FOUND = "not_found"
     DECLINED = "declined"
     NO_MEMBER = "no_member"
@@ -22,11 +24,22 @@ class Meaning(enum.Enum):
     UNDECIDED = "undecided"  # nobody knows: no answer, or none that is understood
 
 
+# What the settings may say that a word means; the rest follows from codes and lost answers.
+TRANSLATIONS = frozenset(
+    {
+        Meaning.OK,
+        Meaning.DUPLICATE,
+        Meaning.FIXED,
+        Meaning.CANCELLED,
+        Meaning.NOT_FOUND,
+        Meaning.DECLINED,
+    }
+)
 _MEANT_BY = {
     codes.Fault.MISCONFIGURED: Meaning.MISCONFIGURED,
     codes.Fault.OURS: Meaning.OURS,
     codes.Fault.FORM: Meaning.OURS,
-    codes.Fault.DUPLICATE: Meaning.ALREADY_DONE,
+    codes.Fault.DUPLICATE: Meaning.DUPLICATE,
     codes.Fault.NO_SUCH_MEMBER: Meaning.NO_MEMBER,
     codes.Fault.THEIRS: Meaning.UNDECIDED,
     codes.Fault.UNKNOWN: Meaning.UNDECIDED,
@@ -45,7 +58,7 @@ class Item:
 def item_in(answer: Answer, *, key: str, words: Mapping[str, str]) -> Item:
     """Return what an answer says of the one transaction that was sent. Raises WrongShape.
 
-    Yes counts only inside a SUCCESS; a code weighs more than a word.
+    That something was done counts only inside a SUCCESS; a code weighs more than a word.
     """
     details = sequence(mapping(answer.body, "detailResults"), "detailResult")
     fault, code = codes.gravest(codes_in(answer))
