@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
 from accounts.models import Organisation
-from payments.enums import LIVE, ChargeState, Hold, MethodState, PayableState
+from billing.models import TaxSummary
+from payments.enums import LIVE, ChargeState, Hold, MethodState, PayableState, RefundState
+from payments.gateways import registry
 from payments.models import Charge, Payable, PaymentMethod, Refund
 from payments.rules import dunning
 
@@ -16,7 +19,8 @@ from payments.rules import dunning
 class Outlook:
     """How a document stands and what happens about it without anybody's doing.
 
-    `live`: the attempt under way; `last`: the newest one that is decided. `next_charge_at`: when the
+    `live`: the attempt under way; `last`: the newest one that is decided; `taken`: the newest that
+    took the money. `next_charge_at`: when the
     registered method is charged; `tries` with all further dates if each is declined. `can_pay_now`:
     nothing is under way and something is owed. `is_billed_by_provider`: the provider bills the
     customer itself (Paid); what we captured from it is not a receipt. `given_back`: refunds, newest
@@ -26,6 +30,7 @@ class Outlook:
     payable: Payable
     live: Charge | None
     last: Charge | None
+    taken: Charge | None
     method: PaymentMethod | None
     next_charge_at: datetime | None
     tries: tuple[datetime, ...]
@@ -83,6 +88,7 @@ def outlook_of(payable: Payable) -> Outlook:
         payable=payable,
         live=live,
         last=next((each for each in charges if each.state not in LIVE), None),
+        taken=next((each for each in charges if each.state == ChargeState.SUCCEEDED), None),
         method=method,
         next_charge_at=payable.next_charge_at,
         tries=_tries(payable),
@@ -100,3 +106,46 @@ def _tries(payable: Payable) -> tuple[datetime, ...]:
         for declines in range(payable.declines + 1, len(dunning.AGAIN_AFTER) + 1)
     )
     return (payable.next_charge_at, *(each for each in later if each is not None))
+
+
+def of_public_id(organisation: Organisation, invoice: UUID) -> Payable | None:
+    """Return what the organisation owes for the invoice with this public id, with the invoice."""
+    return (
+        Payable.objects.filter(organisation=organisation, invoice__public_id=invoice)
+        .select_related("invoice")
+        .first()
+    )
+
+
+def is_usable(method: PaymentMethod) -> bool:
+    """Return whether a method can be charged at a customer's wish: works, and at once."""
+    return (
+        method.state == MethodState.ACTIVE
+        and not registry.gateway(method.gateway).collects_by_invoice
+    )
+
+
+def receipted(payable: Payable) -> Charge | None:
+    """Return the newest charge that a receipt is given for: what came in through us, not by Paid."""
+    charge = (
+        payable.charges.filter(state=ChargeState.SUCCEEDED)
+        .select_related("method")
+        .order_by("-id")
+        .first()
+    )
+    if charge is None or registry.gateway(charge.gateway).collects_by_invoice:
+        return None
+    return charge
+
+
+def taxes_of(payable: Payable) -> list[TaxSummary]:
+    """Return the tax of each rate in what was paid for."""
+    return list(
+        TaxSummary.objects.filter(invoice_id=payable.invoice_id).order_by("-rate", "tax_code")
+    )
+
+
+def given_back(charge: Charge) -> int:
+    """Return how much of a charge was given back by now, in minor units."""
+    succeeded = charge.refunds.filter(state=RefundState.SUCCEEDED)
+    return int(succeeded.aggregate(total=Sum("amount"))["total"] or 0)

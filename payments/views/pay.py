@@ -1,0 +1,231 @@
+"""Paying an invoice at once, and what was paid. Rule: B-14, F20."""
+
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.access import PortalRequest
+from core import clock
+from payments.enums import ChargeState, JourneyPurpose
+from payments.gateways import registry
+from payments.gateways.base import Entry
+from payments.models import Charge, Payable
+from payments.queries import payables as queries
+from payments.services import charges, journeys, paying
+from payments.services.journeys import Traveller
+from payments.views import standing
+from plans import queries as plans
+
+_REGISTERED = "method"
+
+
+class _SeeOther(HttpResponseRedirect):
+    status_code = 303
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def pay(request: PortalRequest, invoice: UUID) -> HttpResponse:
+    """Show what is owed for an invoice and the ways to pay it at once; by POST, take one of them."""
+    payable = queries.of_public_id(request.organisation, invoice)
+    if payable is None:
+        raise Http404
+    if request.method == "POST":
+        return _pay(request, payable, request.POST.get("way", ""))
+    zone = ZoneInfo(plans.vendor_for_pages().time_zone)
+    outlook = queries.outlook_of(payable)
+    context = {
+        "organisation": request.organisation,
+        "payable": payable,
+        "invoice": invoice,
+        "told": standing.told(outlook, zone),
+        "method": standing.method_named(outlook.method)
+        if outlook.method and queries.is_usable(outlook.method)
+        else "",
+        "ways": [
+            each
+            for each in registry.offered(request.organisation.country, payable.currency)
+            if each.entry is Entry.REDIRECT
+        ],
+    }
+    return render(request, "payments/pay.html", context)
+
+
+@require_safe
+def come_back(request: PortalRequest, state: str) -> HttpResponse:
+    """Receive a payer who has approved a payment at a provider; the way back is used once."""
+    now = clock.now()
+    try:
+        journey = journeys.come_back(
+            traveller=_traveller(request), state=state, purpose=JourneyPurpose.PAYMENT, now=now
+        )
+    except journeys.NoJourney:
+        raise Http404 from None
+    except journeys.CameBackBefore as before:
+        return _to_invoice(request, Charge.objects.get(pk=before.journey.charge_id))
+    except (journeys.OtherSession, journeys.Expired):
+        messages.error(
+            request,
+            _(
+                "This way back from the payment page is not valid any more. Nothing was paid by it; "
+                "open the invoice and pay again."
+            ),
+        )
+        return redirect("invoices", request.organisation.public_id)
+    try:
+        charge = paying.come_back(journey=journey, now=now)
+    except (charges.NotNow, charges.Stopped):
+        charge = Charge.objects.get(pk=journey.charge_id)
+        _say_confirming(request)
+        return _to_invoice(request, charge)
+    _say(request, charge)
+    return _to_invoice(request, charge)
+
+
+@require_safe
+def turn_back(request: PortalRequest, state: str) -> HttpResponse:
+    """Receive a payer who broke off a payment at a provider."""
+    now = clock.now()
+    traveller = _traveller(request)
+    try:
+        journey = journeys.turn_back(
+            traveller=traveller, state=state, purpose=JourneyPurpose.PAYMENT, now=now
+        )
+    except journeys.NoJourney:
+        raise Http404 from None
+    charge = Charge.objects.get(pk=journey.charge_id)
+    try:
+        is_given_up = paying.turn_back(journey=journey, actor=f"user:{request.user.pk}", now=now)
+    except charges.NotNow:
+        is_given_up = False
+    if is_given_up:
+        messages.info(request, _("You broke off the payment. Nothing was charged."))
+    return _to_invoice(request, charge)
+
+
+@require_safe
+def receipt(request: PortalRequest, invoice: UUID) -> HttpResponse:
+    """Show the receipt of a payment, to be printed. Paid issues none, and neither do we for it."""
+    payable = queries.of_public_id(request.organisation, invoice)
+    charge = queries.receipted(payable) if payable else None
+    if payable is None or charge is None:
+        raise Http404
+    vendor = plans.vendor_for_pages()
+    context = {
+        "organisation": request.organisation,
+        "payable": payable,
+        "invoice": payable.invoice,
+        "charge": charge,
+        "vendor": vendor,
+        "zone": ZoneInfo(vendor.time_zone),
+        "paid_on": charge.decided_at
+        and charge.decided_at.astimezone(ZoneInfo(vendor.time_zone)).date(),
+        "paid_with": standing.method_named(charge.method)
+        if charge.method
+        else standing.name_of(charge.gateway),
+        "taxes": queries.taxes_of(payable),
+        "given_back": queries.given_back(charge),
+    }
+    return render(request, "payments/receipt.html", context)
+
+
+def _pay(request: PortalRequest, payable: Payable, way: str) -> HttpResponse:
+    now = clock.now()
+    try:
+        if way == _REGISTERED:
+            charge = paying.pay_with_method(
+                payable_id=payable.pk, actor=f"user:{request.user.pk}", now=now
+            )
+            _say(request, charge)
+        else:
+            return _SeeOther(_set_out(request, payable, way, now))
+    except charges.NotOwed:
+        messages.info(request, _("Nothing is owed for this invoice any more."))
+    except charges.AttemptUnderWay:
+        messages.info(request, _("A payment for this invoice is under way already."))
+    except charges.NoMethod:
+        messages.error(
+            request,
+            _("No payment method works at present. Register one, or pay once with PayPal."),
+        )
+    except paying.NotOffered:
+        messages.error(request, _("This way of paying is not available. Choose another one."))
+    except (charges.NotNow, charges.Stopped, charges.AccountDiffers, journeys.ApprovalElsewhere):
+        messages.error(
+            request,
+            _(
+                "We could not reach the payment company. Nothing was charged. Try again in a few "
+                "minutes."
+            ),
+        )
+    return _to_page(request, payable)
+
+
+def _set_out(request: PortalRequest, payable: Payable, way: str, now: datetime) -> str:
+    places = {
+        name: settings.PORTAL_ORIGIN
+        + reverse(name, args=[request.organisation.public_id, "STATE"]).replace("STATE", "{state}")
+        for name in ("payment_return", "payment_cancel")
+    }
+    return paying.set_out(
+        payable_id=payable.pk,
+        gateway=way,
+        traveller=_traveller(request),
+        way_back=paying.WayBack(places["payment_return"], places["payment_cancel"]),
+        now=now,
+    )
+
+
+def _say(request: PortalRequest, charge: Charge) -> None:
+    if charge.state == ChargeState.SUCCEEDED:
+        messages.success(request, _("Thank you. The payment has arrived."))
+    elif charge.state == ChargeState.DECLINED:
+        messages.error(
+            request,
+            _(
+                "%(company)s declined the payment. Nothing was charged. Check the method there, or "
+                "pay in another way."
+            )
+            % {"company": standing.name_of(charge.gateway)},
+        )
+    elif charge.state == ChargeState.STARTED:
+        messages.warning(
+            request, _("The payment was not approved. Nothing was charged; you can pay again.")
+        )
+    else:
+        _say_confirming(request)
+
+
+def _say_confirming(request: PortalRequest) -> None:
+    messages.info(
+        request,
+        _(
+            "We are confirming whether the payment arrived, and tell you by mail. Nothing is charged "
+            "a second time."
+        ),
+    )
+
+
+def _traveller(request: PortalRequest) -> Traveller:
+    return Traveller(
+        organisation_id=request.organisation.pk,
+        user_id=request.user.pk,
+        session=request.session.session_key or "",
+    )
+
+
+def _to_invoice(request: PortalRequest, charge: Charge) -> HttpResponse:
+    return _to_page(request, charge.payable)
+
+
+def _to_page(request: PortalRequest, payable: Payable) -> HttpResponse:
+    if payable.invoice is None:
+        return redirect("invoices", request.organisation.public_id)
+    return redirect("invoice", request.organisation.public_id, payable.invoice.public_id)

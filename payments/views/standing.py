@@ -1,0 +1,270 @@
+"""How a document stands, in the customer's words: the state, one sentence, and what happens when."""
+
+from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext, pgettext
+
+from accounts.enums import PaymentTerms
+from billing.rules import due
+from core.templatetags.writing import day, moment, money_in_text
+from payments.enums import ChargeState, Hold, PayableState
+from payments.gateways import registry
+from payments.models import Charge, Payable, PaymentMethod
+from payments.queries.payables import Outlook
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a page says of a document. `kind`: of the badge (good, warn, bad, accent, quiet).
+
+    `steps`: what happens when, in order, if nobody does anything.
+    """
+
+    label: str
+    kind: str
+    sentence: str = ""
+    steps: tuple[str, ...] = ()
+    can_pay_now: bool = False
+    has_receipt: bool = False
+
+
+def short(payable: Payable | None) -> Told:
+    """Return the state of a document for a list: a word, without asking for anything more."""
+    if payable is None:
+        return Told(gettext("issued"), "quiet")
+    if payable.state != PayableState.OPEN:
+        return _closed_label(payable)
+    if payable.overdue_at is not None:
+        return Told(gettext("overdue"), "bad")
+    if payable.declines:
+        return Told(gettext("declined"), "warn")
+    if payable.hold in {Hold.NO_METHOD, Hold.METHOD_BROKEN}:
+        return Told(gettext("to be paid"), "warn")
+    return Told(pgettext("invoice", "open"), "quiet")
+
+
+def told(outlook: Outlook | None, zone: ZoneInfo) -> Told:
+    """Return how a document stands and what happens next. Rule: B-14, R14."""
+    if outlook is None:
+        return Told(
+            gettext("issued"),
+            "quiet",
+            gettext("It has just been issued; how it is paid will stand here in a few minutes."),
+        )
+    payable = outlook.payable
+    if payable.state != PayableState.OPEN:
+        return _closed(outlook, zone)
+    if outlook.is_being_confirmed and outlook.live is not None:
+        return _being_confirmed(outlook.live)
+    if payable.hold == Hold.DIFFERS:
+        return Told(
+            gettext("being checked"),
+            "warn",
+            gettext(
+                "What the payment company told us does not match this invoice. Support is looking "
+                "into it; nothing more is charged until then."
+            ),
+        )
+    if payable.overdue_at is not None:
+        return _overdue(outlook, zone)
+    if payable.hold in {Hold.NO_METHOD, Hold.METHOD_BROKEN}:
+        return _without_method(outlook, zone)
+    return _scheduled(outlook, zone)
+
+
+def name_of(gateway: str) -> str:
+    """Return a payment company's name; of one that the settings do not name any more, its slug."""
+    try:
+        return registry.gateway(gateway).name
+    except registry.NoSuchGateway:
+        return gateway
+
+
+def method_named(method: PaymentMethod) -> str:
+    """Return a registered method as the customer knows it: PayPal (t•••@example.com)."""
+    return (
+        f"{name_of(method.gateway)} ({method.label})" if method.label else name_of(method.gateway)
+    )
+
+
+def _closed_label(payable: Payable) -> Told:
+    if payable.state == PayableState.VOID:
+        return Told(gettext("credited"), "quiet")
+    if payable.state == PayableState.WRITTEN_OFF:
+        return Told(gettext("closed"), "quiet")
+    return Told(pgettext("invoice", "paid"), "good")
+
+
+def _closed(outlook: Outlook, zone: ZoneInfo) -> Told:
+    payable, taken = outlook.payable, outlook.taken
+    label = _closed_label(payable)
+    if payable.state == PayableState.VOID:
+        return Told(
+            label.label,
+            label.kind,
+            gettext("It was credited in full. There is nothing to pay."),
+            steps=_given_back(outlook),
+        )
+    if payable.state == PayableState.WRITTEN_OFF:
+        return Told(label.label, label.kind, gettext("Nothing more is collected for it."))
+    if taken is None or taken.decided_at is None:
+        return Told(label.label, label.kind, gettext("There is nothing to pay."))
+    if _bills_itself(taken.gateway):
+        return Told(
+            gettext("billed by %(company)s") % {"company": name_of(taken.gateway)},
+            "good",
+            gettext(
+                "%(company)s bills you %(amount)s with an invoice of its own, to be paid by %(day)s."
+            )
+            % {
+                "company": name_of(taken.gateway),
+                "amount": money_in_text(taken.amount, taken.currency),
+                "day": day(_billed_by(taken.on)),
+            },
+            steps=_given_back(outlook),
+        )
+    by = method_named(taken.method) if taken.method else name_of(taken.gateway)
+    return Told(
+        label.label,
+        label.kind,
+        gettext("%(amount)s was paid on %(day)s with %(method)s.")
+        % {
+            "amount": money_in_text(taken.amount, taken.currency),
+            "day": day(taken.decided_at.astimezone(zone).date()),
+            "method": by,
+        },
+        steps=_given_back(outlook),
+        has_receipt=True,
+    )
+
+
+def _given_back(outlook: Outlook) -> tuple[str, ...]:
+    return tuple(
+        gettext("Refund of %(amount)s: %(state)s")
+        % {
+            "amount": money_in_text(refund.amount, refund.currency),
+            "state": refund.get_state_display(),
+        }
+        for refund in outlook.given_back
+    )
+
+
+def _being_confirmed(live: Charge) -> Told:
+    names = {"company": name_of(live.gateway)}
+    if live.state == ChargeState.PENDING:
+        return Told(
+            gettext("processing"),
+            "accent",
+            gettext(
+                "%(company)s is still processing the payment. There is nothing you need to do; we "
+                "tell you by mail how it ends."
+            )
+            % names,
+        )
+    return Told(
+        gettext("being confirmed"),
+        "accent",
+        gettext(
+            "We are confirming with %(company)s whether the payment arrived. Nothing is charged a "
+            "second time; there is nothing you need to do."
+        )
+        % names,
+    )
+
+
+def _overdue(outlook: Outlook, zone: ZoneInfo) -> Told:
+    return Told(
+        gettext("overdue"),
+        "bad",
+        gettext(
+            "%(amount)s was due on %(day)s. Until it is paid, spot orders and plan upgrades are not "
+            "possible; your service goes on."
+        )
+        % {
+            "amount": money_in_text(outlook.payable.balance, outlook.payable.currency),
+            "day": day(outlook.payable.due_on),
+        },
+        steps=_charged_next(outlook, zone),
+        can_pay_now=outlook.can_pay_now,
+    )
+
+
+def _without_method(outlook: Outlook, zone: ZoneInfo) -> Told:
+    if outlook.payable.hold == Hold.METHOD_BROKEN:
+        sentence = gettext(
+            "The registered payment method does not work any more. Register one again, or pay now; "
+            "due by %(day)s."
+        )
+    else:
+        sentence = gettext(
+            "No payment method is registered. Register one, and it is charged to it; or pay now. Due "
+            "by %(day)s."
+        )
+    return Told(
+        gettext("to be paid"),
+        "warn",
+        sentence % {"day": day(outlook.payable.due_on)},
+        can_pay_now=outlook.can_pay_now,
+    )
+
+
+def _scheduled(outlook: Outlook, zone: ZoneInfo) -> Told:
+    payable, live = outlook.payable, outlook.live
+    if live is not None and live.method_id and live.next_look_at is not None:
+        return Told(
+            gettext("waits"),
+            "warn",
+            gettext(
+                "%(company)s could not be reached. Nothing was charged; we try again at %(moment)s."
+            )
+            % {"company": name_of(live.gateway), "moment": moment(live.next_look_at, zone.key)},
+        )
+    if payable.declines:
+        return Told(
+            gettext("declined"),
+            "warn",
+            gettext(
+                "The charge was declined. You can make sure that the method has funds, or pay now."
+            ),
+            steps=_charged_next(outlook, zone),
+            can_pay_now=outlook.can_pay_now,
+        )
+    return Told(
+        pgettext("invoice", "open"),
+        "quiet",
+        gettext("It is collected automatically. There is nothing you need to do."),
+        steps=_charged_next(outlook, zone),
+        can_pay_now=outlook.can_pay_now and outlook.next_charge_at is None,
+    )
+
+
+def _charged_next(outlook: Outlook, zone: ZoneInfo) -> tuple[str, ...]:
+    if outlook.method is None or not outlook.tries:
+        return ()
+    first, *later = outlook.tries
+    method = method_named(outlook.method)
+    steps = [
+        gettext("%(day)s: we charge %(method)s.")
+        % {"day": day(first.astimezone(zone).date()), "method": method}
+    ]
+    steps += [
+        gettext("%(day)s: if it is declined, we charge again.")
+        % {"day": day(each.astimezone(zone).date())}
+        for each in later
+    ]
+    if outlook.payable.overdue_at is None:
+        steps.append(gettext("If the last one is declined too, the invoice is overdue."))
+    return tuple(steps)
+
+
+def _bills_itself(gateway: str) -> bool:
+    try:
+        return registry.gateway(gateway).collects_by_invoice
+    except registry.NoSuchGateway:
+        return False
+
+
+def _billed_by(on: date) -> date:
+    return due.due_on(PaymentTerms.PAID, on)
