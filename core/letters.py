@@ -122,7 +122,7 @@ def written(letter: Letter) -> mail.Message:
             to=letter.to,
             subject=draft.subject,
             text=re.sub(r"\n{3,}", "\n\n", _render("mail/base.txt", values)).strip() + "\n",
-            html=_render("mail/base.html", values, is_html=True),
+            html=re.sub(r"\n\s*\n", "\n", _render("mail/base.html", values, is_html=True)),
             reply_to=one_line(letter.reply_to or letter.sender.address),
         )
 

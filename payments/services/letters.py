@@ -96,10 +96,9 @@ def invoices_issued(payables: Iterable[Payable], now: datetime) -> int:
 
 def payment_received(charge: Charge, now: datetime) -> None:
     """Tell the root that a payment is in, or that the provider has taken it over to bill it."""
-    gateway = _gateway(charge.gateway)
     _tell_root(
         charge.organisation_id,
-        "taken_over" if gateway and gateway.collects_by_invoice else "payment_received",
+        "taken_over" if _is_by_invoice(charge.gateway) else "payment_received",
         {
             "charge": charge,
             "at": _on(charge.decided_at or now),
@@ -122,6 +121,7 @@ def charge_failed(
             "payable": payable,
             "charge": charge,
             "company": _company(charge.gateway),
+            "is_by_invoice": _is_by_invoice(charge.gateway),
             "next": _on(next_try_at) if next_try_at else None,
             "later": _later_tries(payable, next_try_at) if next_try_at else [],
             "invoice_url": _invoice_url(payable),
@@ -168,7 +168,6 @@ def method_detached(method: PaymentMethod, now: datetime) -> None:
 
 def refund_made(refund: Refund, now: datetime) -> None:
     """Tell the root of money that is given back: how much, why, and when it arrives. Rule: B-11."""
-    gateway = _gateway(refund.charge.gateway)
     note = refund.credit_note
     _tell_root(
         refund.organisation_id,
@@ -177,7 +176,7 @@ def refund_made(refund: Refund, now: datetime) -> None:
             "refund": refund,
             "at": _on(refund.decided_at or now),
             "company": _company(refund.charge.gateway),
-            "is_by_invoice": bool(gateway and gateway.collects_by_invoice),
+            "is_by_invoice": _is_by_invoice(refund.charge.gateway),
             "number": refund.charge.number,
             "note_number": _number(note) if note else "",
             "note_url": _page(_INVOICE_PAGE, refund.organisation.public_id, note.public_id)
@@ -332,12 +331,11 @@ def _ways(organisation_ids: Iterable[int]) -> dict[int, _Way]:
 
 
 def _way(method: PaymentMethod) -> _Way:
-    gateway = _gateway(method.gateway)
     return _Way(
         state=method.state,
         company=_company(method.gateway),
         label=method.label,
-        is_by_invoice=bool(gateway and gateway.collects_by_invoice),
+        is_by_invoice=_is_by_invoice(method.gateway),
     )
 
 
@@ -352,6 +350,12 @@ def _gateway(slug: str) -> Gateway | None:
 def _company(slug: str) -> str:
     gateway = _gateway(slug)
     return gateway.name if gateway else slug
+
+
+def _is_by_invoice(slug: str) -> bool:
+    """Return whether the provider bills the payer itself, in its own time."""
+    gateway = _gateway(slug)
+    return gateway is not None and gateway.collects_by_invoice
 
 
 def _later_tries(payable: Payable, next_try_at: datetime) -> list[object]:
