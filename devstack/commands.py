@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from devstack import checks, environment, places, ports, processes, translations
+from devstack import checks, environment, gateways, places, ports, processes, translations
 from devstack.console import DevError, say, tail
 from devstack.places import ROOT, State
 from devstack.servers import Servers
@@ -69,17 +69,19 @@ def _serve(state: State) -> int:
         servers.start()
         port = _choose_port()
         origin = environment.origin_at(port)
+        sandbox_port = gateways.choose_port(state, port)
         variables = _kept_environment(state, servers, origin)
         _prepare_data(variables, log=state.log("migrate"))
 
         (state.folder / "origin").write_text(origin)
         programs.extend(_programs(port, state, variables))
+        programs.append(_sandbox(sandbox_port, state, variables, origin))
         for program in programs:
             program.start()
         parts: list[Part] = [*servers.ours, *programs]
         supervisor = Supervisor(parts)
         _await_first_page(port, programs[0], supervisor)
-        _show_the_way(variables["PORTAL_ORIGIN"], state)
+        _show_the_way(variables["PORTAL_ORIGIN"], state, sandbox_port)
         while True:
             supervisor.look_after()
             time.sleep(0.25)
@@ -131,16 +133,23 @@ def _programs(port: int, state: State, variables: Mapping[str, str]) -> list[Pro
     web = ["gunicorn", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
     web += ["--workers", "2", "--threads", "4", "--access-logfile", "-", "billing_portal.wsgi"]
     celery = ["celery", "-A", "billing_portal"]
-    worker = [*celery, "worker", "-c", "2", "-Q", "default,pdf", "-l", "INFO"]
+    worker = [*celery, "worker", "-c", "2", "-Q", "default,pdf,gateway", "-l", "INFO"]
     beat = [*celery, "beat", "-s", str(state.folder / "beat"), "-l", "INFO"]
     beat += ["--pidfile="]  # ours to watch; a file left by a killed one would stop the next
     calls = {"web": web, "worker": worker, "beat": beat}
     return [Program(name, call, state=state, environment=variables) for name, call in calls.items()]
 
 
+def _sandbox(port: int, state: State, variables: Mapping[str, str], origin: str) -> Program:
+    """Return the payment companies' stand-in; what it knows stays in this state."""
+    own = {**variables, **gateways.sandbox(state, port)}
+    call = gateways.call(state, port, origin)
+    return Program("sandbox", call, state=state, environment=own)
+
+
 def _await_first_page(port: int, web: Program, supervisor: Supervisor) -> None:
     """Wait until the portal answers; a web process that ends before is a failure, not a fault."""
-    say("starting web, worker and beat")
+    say("starting web, worker, beat and the gateway sandbox")
     deadline = time.monotonic() + READY_PATIENCE
     # 503 is an answer too: work has piled up while the portal was down, and is now being done.
     while (answer := _health(port)) not in (http.client.OK, http.client.SERVICE_UNAVAILABLE):
@@ -164,9 +173,10 @@ def _health(port: int) -> int | str:
         connection.close()
 
 
-def _show_the_way(origin: str, state: State) -> None:
+def _show_the_way(origin: str, state: State, sandbox_port: int) -> None:
     logs = state.folder.relative_to(ROOT)
     say(f"ready: {origin}/   (Ctrl-C stops it; logs are in {logs})", to=sys.stdout)
+    print(f"PayPal and Paid are stood in for at {gateways.page(sandbox_port)}", flush=True)
     sign_ins = environment.demo_sign_ins(state)
     if sign_ins.exists():
         print(f"\n{sign_ins.read_text().strip()}\n", flush=True)
@@ -209,7 +219,10 @@ def _test(arguments: Sequence[str]) -> int:
                 redis_url=servers.redis_url,
                 secret_key=environment.new_key(),
                 origin=environment.origin_at(DEFAULT_PORT),
+                gateways={},
             )
+            # Never the user's own account: tests charge whom they like.
+            variables |= gateways.nobody()
             call = [sys.executable, "-m", "pytest", *(arguments or WHOLE_SUITE)]
             return processes.run_in_foreground(call, environment=variables, folder=ROOT)
 
@@ -229,8 +242,10 @@ def _bench(arguments: Sequence[str]) -> int:
                 redis_url=servers.redis_url,
                 secret_key=environment.new_key(),
                 origin=environment.origin_at(DEFAULT_PORT),
+                gateways={},
             )
             variables |= {"DATABASE_URL": servers.database_url, "REDIS_URL": servers.redis_url}
+            variables |= gateways.nobody()
             code = _manage_py(["migrate", "-v", "0"], variables, folder=ROOT)
             if code != 0:
                 return code
@@ -254,12 +269,14 @@ def _manage_py(arguments: Sequence[str], variables: Mapping[str, str], *, folder
 
 def _kept_environment(state: State, servers: Servers, origin: str) -> dict[str, str]:
     """Return the environment in which the portal's kept data are used."""
+    port = gateways.kept_port(state)
     variables = environment.portal_environment(
         "development",
         database_url=servers.database_url,
         redis_url=servers.redis_url,
         secret_key=environment.kept_key(state),
         origin=origin,
+        gateways=gateways.sandbox(state, port) if port else gateways.nobody(),
     )
     return {"DEMO_SIGNINS_FILE": str(environment.demo_sign_ins(state))} | variables
 

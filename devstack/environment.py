@@ -2,16 +2,24 @@
 
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from devstack.gateways import without_users_own
 from devstack.places import State, kept_secret
 
 Mode = Literal["development", "test"]
 
 
 def portal_environment(
-    mode: Mode, *, database_url: str, redis_url: str, secret_key: str, origin: str
+    mode: Mode,
+    *,
+    database_url: str,
+    redis_url: str,
+    secret_key: str,
+    origin: str,
+    gateways: Mapping[str, str],
 ) -> dict[str, str]:
     """Return the whole environment of a portal process."""
     ours = {
@@ -22,7 +30,7 @@ def portal_environment(
         "REDIS_URL": redis_url,
         "SECRET_KEY": secret_key,
     }
-    return ours | dict(os.environ)
+    return ours | without_users_own(gateways) | dict(os.environ)
 
 
 def origin_at(port: int) -> str:

@@ -16,6 +16,12 @@ class Clock:
         with self._lock:
             return datetime.now(UTC) + self._offset
 
+    @property
+    def offset(self) -> timedelta:
+        """How far it is moved."""
+        with self._lock:
+            return self._offset
+
     def advance(self, by: timedelta) -> None:
         """Let time pass at once."""
         with self._lock:

@@ -34,9 +34,9 @@ class Sandbox:
         notify: str | Sequence[str] = (),
         clock: Clock | None = None,
     ) -> None:
-        self.clock = clock or Clock()
         self.accounts = accounts or Accounts()
         self.ledger = Ledger(ledger)
+        self.clock = clock or Clock(_kept_offset(self.ledger))
         self.faults = Faults()
         notices = Notices(
             self.clock,
@@ -137,10 +137,16 @@ class Sandbox:
     ) -> None:
         """Let time pass at once."""
         self.clock.advance(timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds))
+        self._keep_offset()
 
     def set_time(self, at: datetime) -> None:
         """Make it `at` now."""
         self.clock.set(at)
+        self._keep_offset()
+
+    def _keep_offset(self) -> None:
+        with self.ledger.change():
+            self.ledger.put(Keep("clock", str(self.clock.offset.total_seconds())))
 
     # --- notices ---
 
@@ -200,6 +206,13 @@ class Sandbox:
     def authority_pem(self) -> bytes:
         """The certificate of the authority that signed it."""
         return self.world.notices.certificate.authority_pem
+
+
+def _kept_offset(ledger: Ledger) -> timedelta:
+    """Return how far the clock was moved when the ledger was last in use."""
+    with ledger.change():
+        kept = ledger.find(Keep, "clock")
+        return timedelta(seconds=float(kept.value)) if kept else timedelta()
 
 
 def _certificate(ledger: Ledger, *, is_kept: bool) -> certificates.Certificates:

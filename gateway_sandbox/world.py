@@ -47,7 +47,6 @@ class World:
     notices: Notices
     url: str = ""
     tricks: Tricks = field(default_factory=Tricks)
-    access_tokens: dict[str, datetime] = field(default_factory=dict)
     closing: threading.Event = field(default_factory=threading.Event)
 
     def now(self) -> datetime:

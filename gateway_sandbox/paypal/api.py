@@ -21,6 +21,7 @@ from gateway_sandbox.world import World
 
 ACCESS_TOKEN_LIFE = timedelta(seconds=32_400)
 LONGEST_KEY = 108
+_PREFIX = "A21AA"
 # gateways.md 4.2: how long a PayPal-Request-Id is remembered.
 KEY_LIVES = {
     "vault": timedelta(hours=3),
@@ -151,13 +152,12 @@ class PayPal:
             return of_json(
                 400, {"error": "unsupported_grant_type", "error_description": "Grant Type is NULL"}
             )
-        token = "A21AA" + secrets.token_urlsafe(48)
-        self._world.access_tokens[token] = self._world.now() + ACCESS_TOKEN_LIFE
+        ends_at = self._world.now() + ACCESS_TOKEN_LIFE
         return of_json(
             200,
             {
                 "scope": "https://uri.paypal.com/services/payments/payment",
-                "access_token": token,
+                "access_token": self._token(str(int(ends_at.timestamp()))),
                 "token_type": "Bearer",
                 "app_id": "APP-80W284485P519543T",
                 "expires_in": int(ACCESS_TOKEN_LIFE.total_seconds()),
@@ -167,9 +167,19 @@ class PayPal:
 
     def _check_access(self, request: Request) -> None:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
-        ends_at = self._world.access_tokens.get(token)
-        if kind.lower() != "bearer" or ends_at is None or ends_at <= self._world.now():
+        ends_at = token.removeprefix(_PREFIX).partition("-")[0]
+        if (
+            kind.lower() != "bearer"
+            or not hmac.compare_digest(token.encode(), self._token(ends_at).encode())
+            or int(ends_at) <= self._world.now().timestamp()
+        ):
             raise Refused("", status=401)
+
+    def _token(self, ends_at: str) -> str:
+        """Return the access token that lives until then; it outlives this process."""
+        accounts = self._world.accounts
+        key = f"{accounts.client_id}:{accounts.secret}".encode()
+        return f"{_PREFIX}{ends_at}-{hmac.digest(key, ends_at.encode(), 'sha256').hex()}"
 
 
 def _body(request: Request) -> Any:

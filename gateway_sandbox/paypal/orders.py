@@ -5,8 +5,8 @@ from typing import Any
 from gateway_sandbox.paypal.call import Call, Result, link, money_out
 from gateway_sandbox.paypal.errors import Refused
 from gateway_sandbox.paypal.payers import payer_of
-from gateway_sandbox.paypal.payments import capture_json
-from gateway_sandbox.rows import Capture, Order, PaymentToken
+from gateway_sandbox.paypal.payments import capture_json, refund_json
+from gateway_sandbox.rows import Capture, Order, PaymentToken, Refund
 from gateway_sandbox.world import World, capitals, moment
 
 _UNIT = ("purchase_units", 0)
@@ -168,6 +168,9 @@ def order_json(world: World, order: Order) -> dict[str, Any]:
     unit |= {name: value for name, value in optional.items() if value}
     if taken:
         unit["payments"] = {"captures": [capture_json(world, taken)]}
+        back = [row for row in world.ledger.every(Refund) if row.capture == taken.id]
+        if back:
+            unit["payments"]["refunds"] = [refund_json(world, row) for row in back]
     shown: dict[str, Any] = {
         "id": order.id,
         "intent": "CAPTURE",

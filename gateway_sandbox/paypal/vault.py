@@ -45,11 +45,12 @@ def show_setup_token(world: World, _call: Call, token_id: str) -> dict[str, Any]
     """Return a setup token as JSON."""
     token = _setup_token(world, token_id)
     wallet: dict[str, Any] = {
-        "description": token.description,
         "usage_type": "MERCHANT",
         "customer_type": "BUSINESS",
         "permit_multiple_payment_tokens": True,
     }
+    if token.description:
+        wallet["description"] = token.description
     if token.usage_pattern:
         wallet["usage_pattern"] = token.usage_pattern
     links = [link("self", f"{world.url}/v3/vault/setup-tokens/{token.id}")]
@@ -61,7 +62,7 @@ def show_setup_token(world: World, _call: Call, token_id: str) -> dict[str, Any]
     return {
         "id": token.id,
         "status": token.status,
-        "ordinal": 0,
+        "ordinal": 1,
         "customer": _customer(token),
         "payment_source": {"paypal": wallet},
         "links": links,
@@ -156,11 +157,12 @@ def show_payment_token(world: World, _call: Call, token_id: str) -> dict[str, An
 def _payment_token_json(world: World, token: PaymentToken) -> dict[str, Any]:
     href = f"{world.url}/v3/vault/payment-tokens/{token.id}"
     wallet: dict[str, Any] = {
-        "description": token.description,
         "usage_type": "MERCHANT",
         "customer_type": "BUSINESS",
         "permit_multiple_payment_tokens": True,
     } | _person(world, token.email)
+    if token.description:
+        wallet["description"] = token.description
     if token.usage_pattern:
         wallet["usage_pattern"] = token.usage_pattern
     return {

@@ -61,8 +61,8 @@ def test_the_processes_are_those_of_dev_run(compose: dict[str, Any], dockerfile:
     ]
     assert services["beat"]["command"][:4] == ["celery", "-A", "billing_portal", "beat"]
     assert services["migrate"]["command"][:3] == ["python", "manage.py", "migrate"]
-    assert '"-Q", "default,pdf"' in source
-    assert "default,pdf" in services["worker"]["command"]
+    assert '"-Q", "default,pdf,gateway"' in source
+    assert "default,pdf,gateway" in services["worker"]["command"]
 
 
 def test_the_portal_starts_after_its_servers_and_the_migrations(compose: dict[str, Any]) -> None:
@@ -121,6 +121,7 @@ def test_everything_the_portal_consists_of_goes_into_the_image() -> None:
     rooms = {file.parent.name for file in ROOT.glob("*/__init__.py")} - {
         "benchmarks",
         "devstack",
+        "gateway_sandbox",
         "tests",
     }
 
