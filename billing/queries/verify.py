@@ -29,9 +29,11 @@ class Difference:
     what: str
     issued: str
     rated: str
+    document: str = "invoice"
 
     def __str__(self) -> str:
-        named = f"invoice {self.number}" if self.number is not None else "nothing to bill"
+        numbered = self.number is not None
+        named = f"{self.document} {self.number}" if numbered else "nothing to bill"
         return (
             f"organisation {self.organisation_id}, {self.month}, {named}: {self.what}:"
             f" issued {self.issued}, rated {self.rated}"
@@ -40,7 +42,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """One billed month, rated again; without differences it is right to the yen."""
+    """One billed month, or one credit note, made again; without differences it is right to the yen."""
 
     differences: tuple[Difference, ...]
 
@@ -80,7 +82,7 @@ _NETS = """
 def count(*, month: BillingMonth | None = None, since: BillingMonth | None = None) -> int:
     """Return how many billed months there are to verify."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM billing_billedmonth b {_OF}", _of(month, since))  # noqa: S608
+        cursor.execute(f"SELECT count(*) FROM billing_billedmonth b {_OF}", of(month, since))  # noqa: S608
         (number,) = cursor.fetchone()
         return int(number)
 
@@ -106,7 +108,7 @@ def verified(
         {_OF} ORDER BY b.month, b.organisation_id
     """  # noqa: S608
     for organisation_id, first_day, facts, digest, credit, late, nets, *invoice in seals.stream(
-        statement, _of(month, since)
+        statement, of(month, since)
     ):
         stored = orjson.loads(facts)
         issued = _Issued(
@@ -131,7 +133,8 @@ _OF = """
 """
 
 
-def _of(month: BillingMonth | None, since: BillingMonth | None) -> dict[str, Any]:
+def of(month: BillingMonth | None, since: BillingMonth | None) -> dict[str, Any]:
+    """Return which months are looked at, as the statements want them."""
     return {
         "month": month.first_day if month else None,
         "since": since.first_day if since else BEGINNING,
@@ -151,24 +154,24 @@ def _differences(issued: _Issued, reader: Reader) -> Iterator[Found]:
         yield "facts", "rated once", f"cannot be rated: {fault}"
         return
     credit = {code.value: net for code, net in bill.credit_carried.items()}
-    yield from _differ("credit left over", dict(issued.credit), credit)
+    yield from differ("credit left over", dict(issued.credit), credit)
     if issued.settled is not None:
         now = _nets(facts, issued.settled.quantities)
         before = {code: net for code, net in issued.settled.nets.items() if net}
-        yield from _differ("usage that came late", before, now)
+        yield from differ("usage that came late", before, now)
     if issued.invoice is None:
-        yield from _differ("nothing to bill", True, bill.is_nothing)
+        yield from differ("nothing to bill", True, bill.is_nothing)
         return
     if not seals.is_intact(issued.invoice):
         yield "digest of the invoice", "altered", "as issued"
     header = dict(zip(("net", "tax", "gross"), issued.invoice[12:15], strict=True))
-    yield from _differ("net", header["net"], bill.net)
-    yield from _differ("tax", header["tax"], bill.tax)
-    yield from _differ("gross", header["gross"], bill.gross)
+    yield from differ("net", header["net"], bill.net)
+    yield from differ("tax", header["tax"], bill.tax)
+    yield from differ("gross", header["gross"], bill.gross)
     lines = stored_lines(orjson.loads(issued.invoice[seals.INVOICE_LINES]), reader)
     taxes = stored_taxes(orjson.loads(issued.invoice[seals.INVOICE_TAXES]))
     yield from _lines_differ(lines, bill)
-    yield from _differ("taxes", _taxes(taxes), _taxes(bill.taxes))
+    yield from differ("taxes", taxes_of(taxes), taxes_of(bill.taxes))
 
 
 def _nets(facts: Facts, quantities: Mapping[str, str]) -> dict[str, int]:
@@ -182,11 +185,11 @@ def _nets(facts: Facts, quantities: Mapping[str, str]) -> dict[str, int]:
 
 
 def _lines_differ(issued: Sequence[Line], bill: Bill) -> Iterator[Found]:
-    yield from _differ("number of lines", len(issued), len(bill.lines))
+    yield from differ("number of lines", len(issued), len(bill.lines))
     for position, (before, now) in enumerate(zip(issued, bill.lines, strict=False), 1):
         for name in _COMPARED:
             was, is_now = getattr(before, name), getattr(now, name)
-            yield from _differ(f"line {position}: {name}", _plain(was), _plain(is_now))
+            yield from differ(f"line {position}: {name}", _plain(was), _plain(is_now))
 
 
 _COMPARED = (
@@ -205,10 +208,12 @@ def _plain(value: object) -> object:
     return value.code if isinstance(value, Meter) else value
 
 
-def _taxes(taxes: Sequence[TaxLine]) -> list[tuple[str, str, int, int]]:
+def taxes_of(taxes: Sequence[TaxLine]) -> list[tuple[str, str, int, int]]:
+    """Return taxes so that they can be compared."""
     return sorted((tax.code.value, f"{tax.rate:.4f}", tax.net, tax.tax) for tax in taxes)
 
 
-def _differ(what: str, issued: object, rated: object) -> Iterator[Found]:
+def differ(what: str, issued: object, rated: object) -> Iterator[Found]:
+    """Yield what differs, if it does: its name, as issued and as made again."""
     if issued != rated:
         yield what, str(issued), str(rated)

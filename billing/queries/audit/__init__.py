@@ -1,5 +1,6 @@
 """What billing has to say of whether the books are sound. Reads only; core.books asks."""
 
+from billing.queries.audit.credits import CREDITS
 from billing.queries.audit.invoices import AMOUNTS, NUMBERS, ONE_A_MONTH
 from billing.queries.audit.seals import SEALS, TRAIL
 from billing.queries.audit.stuck import STUCK
@@ -12,6 +13,7 @@ CHECKS: tuple[Check, ...] = (
     *AMOUNTS,
     *ONE_A_MONTH,
     *NUMBERS,
+    *CREDITS,
     *SEALS,
     *OF_EVENTS,
     *RATED,
