@@ -4,7 +4,7 @@ from datetime import datetime
 
 from core import work
 from payments import jobs
-from payments.services import announcing
+from payments.services import announcing, refunds
 
 
 @work.plans_work
@@ -18,3 +18,13 @@ def announce(payload: work.Payload, now: datetime) -> None:
     if not isinstance(ids, list):
         raise work.Park(f"payable_ids is no list: {ids!r}")
     announcing.announce(payable_ids=[int(str(each)) for each in ids], now=now)
+
+
+@work.plans_work
+def plan_refunds(now: datetime) -> None:
+    refunds.plan(now)
+
+
+@work.handles(jobs.REFUND)
+def refund(payload: work.Payload, now: datetime) -> None:
+    refunds.go_on(refund_id=int(str(payload["refund_id"])), now=now)

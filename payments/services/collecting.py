@@ -13,7 +13,7 @@ from billing.rules import numbers
 from core import audit
 from core.work import Job, Piece
 from payments import jobs
-from payments.enums import LIVE, ChargeState, Hold, MethodState, PayableState
+from payments.enums import LIVE, STAFF_HOLDS, ChargeState, Hold, MethodState, PayableState
 from payments.models import Charge, ChargingStop, Payable, PaymentMethod
 from payments.rules import dunning, sums
 from payments.rules.sums import Sums
@@ -54,7 +54,7 @@ def resume(*, organisation_id: int, now: datetime) -> int:
     """
     return (
         Payable.objects.filter(organisation_id=organisation_id, state=PayableState.OPEN)
-        .exclude(hold=Hold.DIFFERS)
+        .exclude(hold__in=sorted(STAFF_HOLDS))
         .update(hold=Hold.NOTHING, next_charge_at=now, declines=0, first_failed_at=None)
     )
 
@@ -64,7 +64,7 @@ def hold_all(*, organisation_id: int, hold: Hold, now: datetime) -> int:
     """Charge nothing of an organisation by itself until `resume`; return how many payables."""
     return (
         Payable.objects.filter(organisation_id=organisation_id, state=PayableState.OPEN)
-        .exclude(hold=Hold.DIFFERS)
+        .exclude(hold__in=sorted(STAFF_HOLDS))
         .update(hold=hold, next_charge_at=None)
     )
 

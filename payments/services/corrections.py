@@ -1,0 +1,453 @@
+"""What staff decide about what is owed: an invoice credited, an amount given up, and back again.
+
+What is above one person's limit waits as a row until another has approved it: nothing is credited
+and nothing promised before. Rule: B-11, R3, R6, ASVS 2.3.5.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from accounts import services as accounts
+from billing.models import Invoice
+from billing.services import correct
+from billing.services.correct import MoreThanLeft, NotAnAmount, NotCreditable, NothingLeft
+from core import audit
+from payments.enums import (
+    LIVE,
+    STAFF_HOLDS,
+    ChargeState,
+    CorrectionKind,
+    CorrectionState,
+    Hold,
+    MethodState,
+    PayableState,
+)
+from payments.models import Charge, Correction, Difference, Payable, PaymentMethod, Refund
+from payments.queries import refunds as queries
+from payments.rules import refunds as rules
+from payments.services import charges, collecting, letters, refunds
+from payments.services.refunds import rows
+
+__all__ = [
+    "AlreadyDecided",
+    "ChargeUnderWay",
+    "MoreThanLeft",
+    "NotAnAmount",
+    "NotCreditable",
+    "NotHeld",
+    "NotOpen",
+    "NotWrittenOff",
+    "NothingLeft",
+    "OperationTaken",
+    "OtherWaits",
+    "Outcome",
+    "ReasonMissing",
+    "SamePerson",
+    "approve",
+    "credit_and_refund",
+    "reject",
+    "release_hold",
+    "reopen",
+    "write_off",
+]
+
+_UNSENT = {ChargeState.PREPARED, ChargeState.STARTED}
+
+
+class ReasonMissing(ValueError):
+    """What staff do about money needs a reason that can be read later."""
+
+
+class ChargeUnderWay(Exception):
+    """A charge of it is not decided yet: until it is, nobody knows what is owed. Rule: R6, F18."""
+
+    def __init__(self, charge: Charge) -> None:
+        super().__init__(charge.key)
+        self.charge = charge
+
+
+class OperationTaken(ValueError):
+    """The form was sent before, and asked for something else then. Rule: R3."""
+
+
+class OtherWaits(Exception):
+    """Another correction of the same document waits for a second person."""
+
+
+class SamePerson(Exception):
+    """Who asked for it cannot approve it. Rule: ASVS 2.3.5."""
+
+
+class AlreadyDecided(Exception):
+    """It was carried out, rejected or withdrawn before."""
+
+
+class NotTakenUp(RuntimeError):
+    """The invoice is below the last one that collecting took up, and has no payable."""
+
+
+class NotOpen(Exception):
+    """Nothing is owed, or another amount than was to be written off."""
+
+
+class NotWrittenOff(Exception):
+    """It was not written off."""
+
+
+class NotHeld(Exception):
+    """No matter of staff keeps it from being charged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a correction. While it waits for a second person nothing has happened yet."""
+
+    correction: Correction
+    refunds: tuple[Refund, ...] = ()
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.correction.state == CorrectionState.WAITING
+
+    @property
+    def credit_note(self) -> Invoice | None:
+        return self.correction.credit_note
+
+
+def credit_and_refund(
+    *,
+    invoice_id: int,
+    gross: int | None,
+    reason: str,
+    operation: UUID,
+    actor: str,
+    now: datetime,
+) -> Outcome:
+    """Credit an invoice, all that is left of it or a part, and give back what is paid beyond the rest.
+
+    Credit note, sums and prepared refunds are stored at once; the money follows by itself. A charge
+    of which nothing was sent is cancelled. The same operation again returns the same outcome. What
+    is above one person's limit waits for another (`approve`).
+    Raises Invoice.DoesNotExist, NotCreditable, ReasonMissing, NotAnAmount, NothingLeft, MoreThanLeft,
+    ChargeUnderWay, OtherWaits, OperationTaken; charges.NotNow where a charge cannot be cancelled now.
+    Nothing is credited then. Rule: B-11, R3, R6, F18.
+    """
+    reason = _said(reason)
+    payable_id = _payable_of(invoice_id, now)
+    return _past_unsent_charges(
+        lambda: _ask(
+            CorrectionKind.CREDIT, payable_id, gross, reason, operation, actor=actor, now=now
+        ),
+        actor,
+        now,
+    )
+
+
+def write_off(
+    *, payable_id: int, reason: str, operation: UUID, actor: str, now: datetime
+) -> Outcome:
+    """Give up what is open of a payable: it is not charged any more. Second person as for a credit.
+
+    Raises ReasonMissing, NotOpen, ChargeUnderWay, OtherWaits, OperationTaken, charges.NotNow.
+    """
+    reason = _said(reason)
+    return _past_unsent_charges(
+        lambda: _ask(
+            CorrectionKind.WRITE_OFF, payable_id, None, reason, operation, actor=actor, now=now
+        ),
+        actor,
+        now,
+    )
+
+
+def approve(*, correction_id: int, actor: str, now: datetime, reason: str = "") -> Outcome:
+    """Carry out what another person asked for, exactly as it was asked. A second time changes nothing.
+
+    Raises SamePerson, AlreadyDecided (rejected), and what `credit_and_refund` or `write_off` does:
+    what was asked may not be possible any more. Rule: ASVS 2.3.5.
+    """
+    return _past_unsent_charges(lambda: _approve(correction_id, actor, reason, now), actor, now)
+
+
+@transaction.atomic
+def reject(*, correction_id: int, reason: str, actor: str, now: datetime) -> Correction:
+    """Have what waits not be done; who asked for it may withdraw it so.
+
+    Raises ReasonMissing, AlreadyDecided.
+    """
+    reason = _said(reason)
+    correction, _payable = _locked(correction_id)
+    if correction.state != CorrectionState.WAITING:
+        raise AlreadyDecided
+    correction.state = CorrectionState.REJECTED
+    _decide(correction, actor, reason, now)
+    return correction
+
+
+@transaction.atomic
+def reopen(*, payable_id: int, reason: str, actor: str, now: datetime) -> Payable:
+    """Collect again what was written off. Raises ReasonMissing, NotWrittenOff."""
+    reason = _said(reason)
+    payable = _locked_payable(payable_id)
+    if payable.state != PayableState.WRITTEN_OFF:
+        raise NotWrittenOff
+    # Its sums say how it stands from here on.
+    payable.state = PayableState.OPEN
+    _collect_again(payable, "payable.reopened", reason, actor, now)
+    return payable
+
+
+@transaction.atomic
+def release_hold(*, payable_id: int, reason: str, actor: str, now: datetime) -> Payable:
+    """Collect again what staff had to look into: a reversal, or an answer that differed.
+
+    Raises ReasonMissing, NotHeld, ChargeUnderWay.
+    """
+    reason = _said(reason)
+    payable = _locked_payable(payable_id)
+    if payable.state != PayableState.OPEN or payable.hold not in STAFF_HOLDS:
+        raise NotHeld
+    _check_nothing_live(payable)
+    Difference.objects.filter(charge__payable=payable, resolved_at=None).update(
+        resolved_at=now, resolved_by=actor, resolution=reason
+    )
+    _collect_again(payable, "payable.released", reason, actor, now)
+    return payable
+
+
+def _past_unsent_charges(decide: Callable[[], Outcome], actor: str, now: datetime) -> Outcome:
+    """Decide; a charge in the way of which nothing was sent is cancelled first, outside transactions."""
+    try:
+        return decide()
+    except ChargeUnderWay as hindrance:
+        if hindrance.charge.state not in _UNSENT or not charges.cancel(
+            charge_id=hindrance.charge.pk, code="corrected", actor=actor, now=now
+        ):
+            raise
+    return decide()
+
+
+@transaction.atomic
+def _ask(
+    kind: CorrectionKind,
+    payable_id: int,
+    gross: int | None,
+    reason: str,
+    operation: UUID,
+    *,
+    actor: str,
+    now: datetime,
+) -> Outcome:
+    payable = _locked_payable(payable_id)
+    made = Correction.objects.filter(operation=operation).first()
+    if made is not None:
+        return _same(made, kind, payable, gross, reason)
+    amount = _amount(kind, payable, gross)
+    is_alone = rules.may_decide_alone(
+        amount, queries.decided_alone(payable.pk), settings.REFUND_ALONE_UP_TO
+    )
+    if not is_alone and queries.waiting_corrections().filter(payable=payable).exists():
+        raise OtherWaits
+    correction = Correction(
+        organisation_id=payable.organisation_id,
+        payable=payable,
+        kind=kind,
+        state=CorrectionState.WAITING,
+        operation=operation,
+        gross=amount,
+        currency=payable.currency,
+        reason=reason,
+        is_alone=is_alone,
+        requested_by=actor,
+        requested_at=now,
+    )
+    if is_alone:
+        return _carry_out(correction, payable, actor, "", now)
+    correction.save()
+    _record(correction, "requested", actor, reason, now)
+    letters.staff_alert(
+        _("A correction waits for a second person"),
+        [f"{payable.number}: {correction.get_kind_display()} {amount} {payable.currency}", reason],
+        organisation_id=payable.organisation_id,
+        now=now,
+    )
+    return Outcome(correction)
+
+
+def _same(
+    made: Correction, kind: CorrectionKind, payable: Payable, gross: int | None, reason: str
+) -> Outcome:
+    is_same = (made.kind, made.payable_id, made.reason) == (kind, payable.pk, reason)
+    if not is_same or gross not in {None, made.gross}:
+        raise OperationTaken
+    return _outcome(made)
+
+
+def _outcome(correction: Correction) -> Outcome:
+    note = correction.credit_note
+    return Outcome(correction, tuple(note.refunds.order_by("id")) if note else ())
+
+
+@transaction.atomic
+def _approve(correction_id: int, actor: str, reason: str, now: datetime) -> Outcome:
+    correction, payable = _locked(correction_id)
+    if correction.state == CorrectionState.DONE:
+        return _outcome(correction)
+    if correction.state == CorrectionState.REJECTED:
+        raise AlreadyDecided
+    if actor == correction.requested_by:
+        raise SamePerson
+    if _amount(CorrectionKind(correction.kind), payable, correction.gross) != correction.gross:
+        raise NotOpen
+    return _carry_out(correction, payable, actor, reason, now)
+
+
+def _amount(kind: CorrectionKind, payable: Payable, gross: int | None) -> int:
+    """Return how much is credited or written off. Raises what keeps it from being so."""
+    if kind is CorrectionKind.WRITE_OFF:
+        if payable.state != PayableState.OPEN:
+            raise NotOpen
+        return payable.balance
+    if payable.gross == 0:
+        raise NotCreditable
+    left = payable.gross - payable.credited
+    if left == 0:
+        raise NothingLeft
+    if gross is None:
+        return left
+    if gross <= 0:
+        raise NotAnAmount
+    if gross > left:
+        raise MoreThanLeft(gross, left)
+    return gross
+
+
+def _carry_out(
+    correction: Correction, payable: Payable, actor: str, reason: str, now: datetime
+) -> Outcome:
+    """Do what was decided, at once; the caller holds the locks of organisation and payable."""
+    _check_nothing_live(payable)
+    correction.state = CorrectionState.DONE
+    if correction.kind == CorrectionKind.WRITE_OFF:
+        payable.state, payable.closed_at = PayableState.WRITTEN_OFF, now
+        payable.next_charge_at = payable.overdue_at = None
+        payable.hold = Hold.NOTHING
+        collecting.apply_sums(payable, now)
+        _decide(correction, actor, reason, now)
+        return Outcome(correction)
+    note = correct.credit(
+        organisation_id=payable.organisation_id,
+        invoice_id=payable.invoice_id or 0,
+        gross=correction.gross,
+        reason=correction.reason,
+        actor=actor,
+        operation=correction.operation,
+        now=now,
+    )
+    correction.credit_note = note
+    payable.credited += note.gross
+    collecting.apply_sums(payable, now)
+    _decide(correction, actor, reason, now)
+    made = refunds.give_back(
+        payable,
+        reason=correction.reason,
+        actor=correction.requested_by,
+        now=now,
+        credit_note=note,
+        approved_by="" if correction.is_alone else actor,
+    )
+    return Outcome(correction, made)
+
+
+def _decide(correction: Correction, actor: str, reason: str, now: datetime) -> None:
+    correction.decided_by, correction.decided_at = actor, now
+    correction.decision = " ".join(reason.split())[:255]
+    correction.save()
+    _record(correction, correction.state, actor, correction.decision or correction.reason, now)
+
+
+def _record(correction: Correction, what: str, actor: str, reason: str, now: datetime) -> None:
+    audit.record(
+        actor=actor,
+        action=f"correction.{what}",
+        subject=f"correction:{correction.pk}",
+        organisation_id=correction.organisation_id,
+        at=now,
+        details={
+            "kind": correction.kind,
+            "number": correction.payable.number,
+            "gross": correction.gross,
+            "currency": correction.currency,
+            "requested_by": correction.requested_by,
+            "credit_note": correction.credit_note_id,
+            "reason": reason,
+        },
+    )
+
+
+def _collect_again(payable: Payable, action: str, reason: str, actor: str, now: datetime) -> None:
+    """Have an open payable charged by itself again, where there is a method for it."""
+    has_method = PaymentMethod.objects.filter(
+        organisation_id=payable.organisation_id, state=MethodState.ACTIVE
+    ).exists()
+    payable.hold = Hold.NOTHING if has_method else Hold.NO_METHOD
+    payable.next_charge_at = now if has_method else None
+    payable.declines, payable.first_failed_at = 0, None
+    payable.closed_at = None
+    collecting.apply_sums(payable, now)
+    payable.save(update_fields=["declines", "first_failed_at"])
+    audit.record(
+        actor=actor,
+        action=action,
+        subject=f"payable:{payable.pk}",
+        organisation_id=payable.organisation_id,
+        at=now,
+        details={"number": payable.number, "balance": payable.balance, "reason": reason},
+    )
+
+
+def _check_nothing_live(payable: Payable) -> None:
+    live = payable.charges.filter(state__in=sorted(LIVE)).first()
+    if live is not None:
+        raise ChargeUnderWay(live)
+
+
+def _said(reason: str) -> str:
+    said = " ".join(reason.split())[:255]
+    if not said:
+        raise ReasonMissing
+    return said
+
+
+def _payable_of(invoice_id: int, now: datetime) -> int:
+    """Return the payable of an invoice; one just issued is taken up first. Raises Invoice.DoesNotExist."""
+    invoice = Invoice.objects.get(pk=invoice_id)
+    if invoice.kind not in collecting.SERIES:
+        raise NotCreditable(invoice_id)
+    found = Payable.objects.filter(invoice=invoice).values_list("pk", flat=True)
+    while (payable_id := found.first()) is None:
+        if not collecting.take_up(now):
+            raise NotTakenUp(invoice_id)
+    return payable_id
+
+
+def _locked_payable(payable_id: int) -> Payable:
+    organisation_id = Payable.objects.values_list("organisation_id", flat=True).get(pk=payable_id)
+    accounts.lock(organisation_id)
+    return rows.locked_payable(payable_id)
+
+
+def _locked(correction_id: int) -> tuple[Correction, Payable]:
+    payable_id = Correction.objects.values_list("payable_id", flat=True).get(pk=correction_id)
+    payable = _locked_payable(payable_id)
+    correction = Correction.objects.select_for_update(no_key=True, of=("self",)).get(
+        pk=correction_id
+    )
+    correction.payable = payable
+    return correction, payable

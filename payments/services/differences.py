@@ -1,0 +1,42 @@
+"""What staff have to look into because our books and a provider's differ. Rule: I08, R12."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from core.canonical import Json
+from payments.enums import DifferenceKind
+from payments.models import Charge, Difference, Refund
+
+
+def note(
+    kind: DifferenceKind,
+    reference: str,
+    *,
+    charge: Charge,
+    refund: Refund | None = None,
+    detail: Mapping[str, Json],
+    now: datetime,
+) -> bool:
+    """Note a difference about a charge or its refund, once while it is open; return whether it is new."""
+    _, is_new = Difference.objects.get_or_create(
+        gateway=charge.gateway,
+        environment=charge.environment,
+        kind=kind,
+        reference=reference,
+        resolved_at=None,
+        defaults={
+            "organisation_id": charge.organisation_id,
+            "charge": charge,
+            "refund": refund,
+            "found_at": now,
+            "detail": dict(detail),
+        },
+    )
+    return is_new
+
+
+def resolve_of(refund: Refund, *, actor: str, resolution: str, now: datetime) -> int:
+    """Resolve what is open about a refund; return how many differences it was."""
+    return Difference.objects.filter(refund=refund, resolved_at=None).update(
+        resolved_at=now, resolved_by=actor, resolution=resolution[:400]
+    )
