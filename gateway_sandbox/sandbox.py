@@ -14,6 +14,7 @@ from gateway_sandbox.clock import Clock
 from gateway_sandbox.faults import Faults
 from gateway_sandbox.ledger import Ledger
 from gateway_sandbox.notices import Forgery, Notices
+from gateway_sandbox.paid.api import MEANINGS
 from gateway_sandbox.paid.api import PREFIX as PAID_PREFIX
 from gateway_sandbox.paid.control import PaidStaff
 from gateway_sandbox.paypal.control import PayPalStaff
@@ -124,6 +125,9 @@ class Sandbox:
             "PAID_ENVIRONMENT": "local",
             "PAID_ENDPOINT": self.paid_url,
             "PAID_AUTH_CODE": self.accounts.paid_auth_code,
+            "PAID_ITEM_STATUS": ",".join(
+                f"{self.paid.words[name]}={meaning}" for name, meaning in MEANINGS.items()
+            ),
         }
 
     # --- time ---

@@ -29,6 +29,16 @@ WORDS = {
     "blocked": "MEMBER_BLOCKED",
     "invalid": "INVALID",
 }
+# What the portal's PAID_ITEM_STATUS calls them; of the rest it makes nothing.
+MEANINGS = {
+    "ok": "ok",
+    "not_found": "not_found",
+    "duplicate": "duplicate",
+    "already_fixed": "fixed",
+    "already_cancelled": "cancelled",
+    "over_limit": "declined",
+    "blocked": "declined",
+}
 _STILL_OWED = {"registered", "fixed"}
 
 
