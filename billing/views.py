@@ -308,9 +308,15 @@ def _url(name: str, request: PortalRequest, invoice: Invoice) -> str:
 
 
 def _line_cells(sheet: Sheet) -> Iterator[Sequence[Cell]]:
-    printed = content.content_of(sheet, _language())
-    for line, row in zip(sheet.lines, printed.rows, strict=True):
-        yield row.title, line.row.quantity, row.unit, line.row.net, line.row.tax_code
+    language = _language()
+    for line in sheet.lines:
+        yield (
+            content.title_of(line, language),
+            line.row.quantity,
+            content.unit_of(line, language),
+            line.row.net,
+            line.row.tax_code,
+        )
 
 
 def _event_cells(invoice: Invoice, meter_id: int, day: date) -> Iterator[Sequence[Cell]]:

@@ -548,6 +548,16 @@ def test_computation_can_be_saved_as_csv(root: Client, organisation: Organisatio
     assert sum(Decimal(row[4]) for row in tiers[1:]) == Decimal("140.002")
 
 
+def test_the_csv_of_an_invoice_holds_also_a_meter_that_was_not_used(
+    root: Client, organisation: Organisation
+) -> None:
+    invoice = paper.invoice(organisation, paper.bill(used="0"))
+
+    lines = rows_of(root.get(address("invoice_csv", organisation, invoice)))
+
+    assert lines[3] == ["Calls", "0", "calls", "0", "JP10"]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_stored_pdf_is_handed_out_with_three_statements(
     client: Client, django_assert_num_queries: DjangoAssertNumQueries
