@@ -62,6 +62,7 @@ class PayPal:
     entry = Entry.REDIRECT
     profile: tuple[ProfileField, ...] = ()
     collects_by_invoice = False
+    announces = False
 
     def __init__(
         self,
