@@ -40,7 +40,7 @@ def of_page(status: int, html: str) -> Answer:
             "Content-Security-Policy": (
                 "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
             ),
-            "Referrer-Policy": "no-referrer",
+            "Referrer-Policy": "same-origin",
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
         },

@@ -1,7 +1,8 @@
 """Which part of the sandbox answers a request, and the faults around it."""
 
 from gateway_sandbox.answers import Answer, of_page
-from gateway_sandbox.faults import Fault, Faults, Passage
+from gateway_sandbox.fault_kinds import Fault, Passage
+from gateway_sandbox.faults import Faults
 from gateway_sandbox.notices import CERTIFICATE_PATH
 from gateway_sandbox.pages.approval import Approvals
 from gateway_sandbox.pages.console import Console

@@ -1,216 +1,24 @@
 """The script of faults: what goes wrong, on which requests, how often."""
 
-import fnmatch
-import json
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
 from gateway_sandbox.answers import Answer, of_json
+from gateway_sandbox.fault_kinds import (
+    WRONG_SHAPES,
+    Canned,
+    Changed,
+    Fault,
+    Hold,
+    Limit,
+    Lost,
+    Mocked,
+    NoticesFirst,
+    Slow,
+)
 from gateway_sandbox.paypal.errors import refusal
 from gateway_sandbox.rows import Request
-
-_PAGES = ("/sandbox", "/approve", "/style.css")
-_MINUTE = timedelta(minutes=1)
-
-
-class HangUp(Exception):
-    """The connection ends here; `sent` is all that the caller gets."""
-
-    def __init__(self, sent: bytes = b"") -> None:
-        super().__init__()
-        self.sent = sent
-
-
-@dataclass(slots=True)
-class Passage:
-    """A request on its way through: what a fault may use."""
-
-    request: Request
-    now: datetime
-    closing: threading.Event
-    send_notices: Callable[[], None]
-    mock: str = ""
-    failing: str = ""
-
-
-@dataclass(slots=True)
-class Fault:
-    """One thing that goes wrong. `hits`: the requests that it met."""
-
-    pattern: str
-    times: int | None
-    after: int
-    hits: int = 0
-    seen: int = 0
-    is_removed: bool = False
-    combines: bool = False  # with others that meet the same request
-    name: str = ""
-
-    def remove(self) -> None:
-        """Let everything through from now on."""
-        self.is_removed = True
-
-    def meets(self, request: Request) -> bool:
-        """Return whether this request is met, and count it."""
-        method, _, path = self.pattern.rpartition(" ")
-        if (
-            self.is_removed
-            or method not in {"", request.method}
-            or not fnmatch.fnmatchcase(request.path, path)
-            or (request.path.startswith(_PAGES) and not path.startswith(_PAGES))
-        ):
-            return False
-        self.seen += 1
-        if self.seen <= self.after or (self.times is not None and self.hits >= self.times):
-            return False
-        self.hits += 1
-        return True
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it will meet nothing any more."""
-        return self.is_removed or (self.times is not None and self.hits >= self.times)
-
-    def before(self, passage: Passage) -> Answer | None:
-        """Act before the work; an answer means that there is none."""
-        return None
-
-    def finish(self, passage: Passage, answer: Answer) -> Answer:
-        """Act after the work; return what is answered."""
-        return answer
-
-
-@dataclass(slots=True)
-class _Canned(Fault):
-    answer: Answer = field(default_factory=lambda: Answer(500))
-    works: bool = False
-
-    def before(self, passage: Passage) -> Answer | None:
-        return None if self.works else self.answer
-
-    def finish(self, passage: Passage, answer: Answer) -> Answer:
-        return self.answer if self.works else answer
-
-
-@dataclass(slots=True)
-class _Lost(Fault):
-    works: bool = True
-    sent: int = 0
-
-    def before(self, passage: Passage) -> Answer | None:
-        if not self.works:
-            raise HangUp
-        return None
-
-    def finish(self, passage: Passage, answer: Answer) -> Answer:
-        head = f"HTTP/1.1 {answer.status} OK\r\nContent-Length: {len(answer.body)}\r\n"
-        kind = answer.headers.get("Content-Type", "application/json")
-        whole = f"{head}Content-Type: {kind}\r\n\r\n".encode() + answer.body
-        raise HangUp(whole[: min(self.sent, len(whole) - 1)])
-
-
-@dataclass(slots=True)
-class _Slow(Fault):
-    seconds: float | None = None  # None: for ever
-    works_first: bool = False
-
-    def before(self, passage: Passage) -> Answer | None:
-        if not self.works_first:
-            self._wait(passage)
-        return None
-
-    def finish(self, passage: Passage, answer: Answer) -> Answer:
-        if self.works_first:
-            self._wait(passage)
-        return answer
-
-    def _wait(self, passage: Passage) -> None:
-        if passage.closing.wait(self.seconds) or self.seconds is None:
-            raise HangUp
-
-
-@dataclass(slots=True)
-class _Changed(Fault):
-    function: Callable[[Any], Any] = lambda value: value
-
-    def finish(self, passage: Passage, answer: Answer) -> Answer:
-        value = self.function(json.loads(answer.body or b"null"))
-        return of_json(answer.status, value).with_headers(
-            {k: v for k, v in answer.headers.items() if k != "Content-Type"}
-        )
-
-
-@dataclass(slots=True)
-class Hold(Fault):
-    """An answer held back, the work being done. `reached` is set when a request waits."""
-
-    reached: threading.Event = field(default_factory=threading.Event)
-    _released: threading.Event = field(default_factory=threading.Event)
-
-    def release(self) -> None:
-        """Answer now."""
-        self._released.set()
-
-    def finish(self, passage: Passage, answer: Answer) -> Answer:
-        self.reached.set()
-        while not self._released.wait(0.02):
-            if passage.closing.is_set():
-                raise HangUp
-        return answer
-
-
-@dataclass(slots=True)
-class _NoticesFirst(Fault):
-    def finish(self, passage: Passage, answer: Answer) -> Answer:
-        passage.send_notices()
-        return answer
-
-
-@dataclass(slots=True)
-class Limit(Fault):
-    """At most so many requests a minute of the sandbox's clock; `refused` counts the others."""
-
-    per_minute: int = 30
-    refused: int = 0
-    _lately: deque[datetime] = field(default_factory=deque)
-
-    def before(self, passage: Passage) -> Answer | None:
-        while self._lately and passage.now - self._lately[0] >= _MINUTE:
-            self._lately.popleft()
-        if len(self._lately) < self.per_minute:
-            self._lately.append(passage.now)
-            return None
-        self.refused += 1
-        rest = (self._lately[0] + _MINUTE - passage.now).total_seconds()
-        wait = {"Retry-After": str(max(1, int(rest) + 1))}
-        return refusal(429, "RATE_LIMIT_REACHED").with_headers(wait)
-
-
-@dataclass(slots=True)
-class _Mocked(Fault):
-    issue: str = ""
-    failing: str = ""
-
-    def before(self, passage: Passage) -> Answer | None:
-        passage.mock, passage.failing = self.issue, self.failing
-        return None
-
-
-_WRONG_SHAPES: tuple[Callable[[Any], Any], ...] = (
-    lambda value: {"header": {"status": ["SUCCESS"]}, "body": value.get("body")},
-    lambda _value: {"header": "SUCCESS", "body": "SUCCESS"},
-    lambda value: [value],
-    lambda value: {"header": value.get("header"), "body": []},
-    lambda value: {
-        "header": value.get("header"),
-        "body": {"result": 1, "results": [], "detailResults": {"detailResult": "SUCCESS"}},
-    },
-    lambda _value: None,
-)
 
 
 class Faults:
@@ -257,13 +65,13 @@ class Faults:
 
     def lose_reply(self, pattern: str, *, times: int | None = 1, after: int = 0) -> Fault:
         """Do the work, then close without a word. Rule: F01."""
-        fault = _Lost(pattern, times, after)
+        fault = Lost(pattern, times, after)
         self._add(fault, "lose_reply")
         return fault
 
     def lose_request(self, pattern: str, *, times: int | None = 1, after: int = 0) -> Fault:
         """Close before anything is done."""
-        fault = _Lost(pattern, times, after, works=False)
+        fault = Lost(pattern, times, after, works=False)
         self._add(fault, "lose_request")
         return fault
 
@@ -271,13 +79,13 @@ class Faults:
         self, pattern: str, *, at: int = 90, times: int | None = 1, after: int = 0
     ) -> Fault:
         """Do the work, and close after so many bytes of the answer. Rule: F02."""
-        fault = _Lost(pattern, times, after, sent=at)
+        fault = Lost(pattern, times, after, sent=at)
         self._add(fault, "cut_reply")
         return fault
 
     def blackhole(self, pattern: str, *, times: int | None = 1, after: int = 0) -> Fault:
         """Accept, and never answer; nothing is done. Rule: F03."""
-        fault = _Slow(pattern, times, after)
+        fault = Slow(pattern, times, after)
         self._add(fault, "blackhole")
         return fault
 
@@ -291,7 +99,7 @@ class Faults:
         after: int = 0,
     ) -> Fault:
         """Answer late; with `before`, the work is late too."""
-        fault = _Slow(pattern, times, after, seconds=seconds, works_first=not before)
+        fault = Slow(pattern, times, after, seconds=seconds, works_first=not before)
         self._add(fault, "delay", combines=True)
         return fault
 
@@ -315,20 +123,20 @@ class Faults:
         """Do the work (or not), and answer a page of HTML. Rule: F02."""
         page = b"<html><head><title>Bad Gateway</title></head><body>Bad Gateway</body></html>"
         answer = Answer(status, page, {"Content-Type": "text/html"})
-        fault = _Canned(pattern, times, after, answer=answer, works=works)
+        fault = Canned(pattern, times, after, answer=answer, works=works)
         self._add(fault, "html_error")
         return fault
 
     def empty_200(self, pattern: str, *, times: int | None = 1, after: int = 0) -> Fault:
         """Do the work, and answer 200 with no body. Rule: F02."""
-        fault = _Canned(pattern, times, after, answer=Answer(200), works=True)
+        fault = Canned(pattern, times, after, answer=Answer(200), works=True)
         self._add(fault, "empty_200")
         return fault
 
     def invalid_json(self, pattern: str, *, times: int | None = 1, after: int = 0) -> Fault:
         """Do the work, and answer half of a JSON text as if it were whole. Rule: F02."""
         answer = Answer(200, b'{"id": "5O190127TN3647', {"Content-Type": "application/json"})
-        fault = _Canned(pattern, times, after, answer=answer, works=True)
+        fault = Canned(pattern, times, after, answer=answer, works=True)
         self._add(fault, "invalid_json")
         return fault
 
@@ -344,7 +152,7 @@ class Faults:
     ) -> Fault:
         """Refuse with a status, nothing being done. Rule: F07."""
         answer = refusal(status, issue).with_headers(dict(headers or {}))
-        fault = _Canned(pattern, times, after, answer=answer)
+        fault = Canned(pattern, times, after, answer=answer)
         self._add(fault, f"status {status}")
         return fault
 
@@ -362,7 +170,7 @@ class Faults:
         """Answer these bytes, or this value as JSON, nothing being done."""
         made = Answer(status, value) if isinstance(value, bytes) else of_json(status, value)
         answer = made.with_headers(dict(headers or {}))
-        fault = _Canned(pattern, times, after, answer=answer, works=works)
+        fault = Canned(pattern, times, after, answer=answer, works=works)
         self._add(fault, "answer")
         return fault
 
@@ -375,7 +183,7 @@ class Faults:
         after: int = 0,
     ) -> Fault:
         """Do the work, and answer what the function makes of the JSON."""
-        fault = _Changed(pattern, times, after, function=function)
+        fault = Changed(pattern, times, after, function=function)
         self._add(fault, "change")
         return fault
 
@@ -387,13 +195,13 @@ class Faults:
 
     def notices_first(self, pattern: str, *, times: int | None = 1, after: int = 0) -> Fault:
         """Deliver the notices of the call before its answer. Rule: F13."""
-        fault = _NoticesFirst(pattern, times, after)
+        fault = NoticesFirst(pattern, times, after)
         self._add(fault, "notices_first", combines=True)
         return fault
 
     def mock(self, pattern: str, issue: str, *, times: int | None = 1, after: int = 0) -> Fault:
         """Have PayPal refuse with this issue, nothing being done."""
-        fault = _Mocked(pattern, times, after, issue=issue)
+        fault = Mocked(pattern, times, after, issue=issue)
         self._add(fault, f"mock {issue}")
         return fault
 
@@ -403,7 +211,7 @@ class Faults:
         self, pattern: str, word: str = "ERROR", *, times: int | None = 1, after: int = 0
     ) -> Fault:
         """Have each item fail with this word inside an answer of SUCCESS. Rule: F64."""
-        fault = _Mocked(pattern, times, after, failing=word)
+        fault = Mocked(pattern, times, after, failing=word)
         self._add(fault, f"fail_items {word}")
         return fault
 
@@ -418,7 +226,7 @@ class Faults:
     ) -> Fault:
         """Answer HTTP 200 that says ERROR, nothing being done. Rule: F65."""
         value = {"header": {"status": status}, "body": {"result": {"error": list(codes)}}}
-        fault = _Canned(pattern, times, after, answer=of_json(200, value))
+        fault = Canned(pattern, times, after, answer=of_json(200, value))
         self._add(fault, f"paid_error {status}")
         return fault
 
@@ -426,6 +234,6 @@ class Faults:
         self, pattern: str, shape: int = 0, *, times: int | None = 1, after: int = 0
     ) -> Fault:
         """Do the work, and answer JSON of one of six wrong shapes. Rule: F65."""
-        fault = _Changed(pattern, times, after, function=_WRONG_SHAPES[shape])
+        fault = Changed(pattern, times, after, function=WRONG_SHAPES[shape])
         self._add(fault, "wrong_types")
         return fault

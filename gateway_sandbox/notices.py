@@ -6,6 +6,7 @@ import secrets
 import threading
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -180,6 +181,21 @@ class Notices:
                 pause = min(timedelta(seconds=2**notice.tries), LONGEST_PAUSE)
                 notice.next_try_at = self._clock.now() + pause
                 ledger.put(notice)
+
+    def every(self, ledger: Ledger) -> list[Notice]:
+        """Return copies of all notices, oldest first."""
+        with ledger.change():
+            return [replace(row) for row in ledger.every(Notice)]
+
+    def send_again(self, ledger: Ledger, notice_id: str) -> None:
+        """Have a notice sent once more. Raises KeyError."""
+        with ledger.change():
+            notice = ledger.find(Notice, notice_id)
+            if notice is None:
+                raise KeyError(notice_id)
+            notice.is_due, notice.next_try_at = bool(self._notify), None
+            ledger.put(notice)
+        self._wake.set()
 
     def start(self, ledger: Ledger) -> None:
         """Begin to send by itself, if somebody is to be notified."""

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -14,8 +13,8 @@ from gateway_sandbox.clock import Clock
 from gateway_sandbox.faults import Faults
 from gateway_sandbox.ledger import Ledger
 from gateway_sandbox.notices import Forgery, Notices
-from gateway_sandbox.paid.api import MEANINGS
 from gateway_sandbox.paid.api import PREFIX as PAID_PREFIX
+from gateway_sandbox.paid.api import item_status
 from gateway_sandbox.paid.control import PaidStaff
 from gateway_sandbox.paypal.control import PayPalStaff
 from gateway_sandbox.rows import Keep, Notice
@@ -125,9 +124,7 @@ class Sandbox:
             "PAID_ENVIRONMENT": "local",
             "PAID_ENDPOINT": self.paid_url,
             "PAID_AUTH_CODE": self.accounts.paid_auth_code,
-            "PAID_ITEM_STATUS": ",".join(
-                f"{self.paid.words[name]}={meaning}" for name, meaning in MEANINGS.items()
-            ),
+            "PAID_ITEM_STATUS": item_status(self.paid.words),
         }
 
     # --- time ---
@@ -157,8 +154,7 @@ class Sandbox:
     @property
     def notices(self) -> list[Notice]:
         """What PayPal told or would have told, oldest first."""
-        with self.ledger.change():
-            return [replace(row) for row in self.ledger.every(Notice)]
+        return self.world.notices.every(self.ledger)
 
     def notices_of(self, kind: str) -> list[Notice]:
         """Return the notices of one kind, as PAYMENT.CAPTURE.COMPLETED."""

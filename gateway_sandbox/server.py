@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from gateway_sandbox.answers import Answer
 from gateway_sandbox.app import App
-from gateway_sandbox.faults import HangUp
+from gateway_sandbox.fault_kinds import HangUp
 from gateway_sandbox.rows import Request
 
 log = logging.getLogger("gateway_sandbox")

@@ -37,9 +37,11 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { text-align: left; padding: 8px 12px; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { background: var(--raised); font-weight: 600; }
 td.number, th.number { text-align: right; }
-.inline { display: flex; flex-wrap: wrap; gap: 8px; align-items: end; }
-.inline > * { flex: 1 1 10rem; }
-td form { display: inline-block; margin-right: 8px; }
+form.inline { display: flex; flex-wrap: wrap; gap: 8px; align-items: end; }
+form.inline > * { flex: 1 1 10rem; }
+form.inline { margin: 12px 0; }
+td form.inline { display: inline-flex; margin: 0 8px 0 0; }
+td form.inline > * { flex: 0 1 auto; width: auto; }
 td button { width: auto; margin: 0; min-height: 44px; }
 [role=status] { background: var(--raised); border-left: 4px solid var(--accent); padding: 8px 16px; }
 [role=alert] { border-left: 4px solid var(--bad); padding: 8px 16px; }

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -29,8 +29,8 @@ WORDS = {
     "blocked": "MEMBER_BLOCKED",
     "invalid": "INVALID",
 }
-# What the portal's PAID_ITEM_STATUS calls them; of the rest it makes nothing.
-MEANINGS = {
+# What the portal calls them; of the rest it makes nothing.
+_MEANINGS = {
     "ok": "ok",
     "not_found": "not_found",
     "duplicate": "duplicate",
@@ -40,6 +40,11 @@ MEANINGS = {
     "blocked": "declined",
 }
 _STILL_OWED = {"registered", "fixed"}
+
+
+def item_status(words: Mapping[str, str] = WORDS) -> str:
+    """Return what the portal's PAID_ITEM_STATUS is to say of these words."""
+    return ",".join(f"{words[name]}={meaning}" for name, meaning in _MEANINGS.items())
 
 
 class _Refused(Exception):
