@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.i18n import set_language
@@ -16,5 +17,8 @@ urlpatterns = [
     # The access matrix lets staff in; who is not signed in goes to the portal's own sign-in page.
     path("back-office/", admin.site.urls),
 ]
+
+if not settings.PRODUCTION:
+    urlpatterns += [path("", include("demo.urls"))]
 
 handler500 = "core.views.server_error"

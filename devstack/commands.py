@@ -177,6 +177,7 @@ def _show_the_way(origin: str, state: State, sandbox_port: int) -> None:
     logs = state.folder.relative_to(ROOT)
     say(f"ready: {origin}/   (Ctrl-C stops it; logs are in {logs})", to=sys.stdout)
     print(f"PayPal and Paid are stood in for at {gateways.page(sandbox_port)}", flush=True)
+    print(f"Staff read the mails that are sent at {origin}/mails/", flush=True)
     sign_ins = environment.demo_sign_ins(state)
     if sign_ins.exists():
         print(f"\n{sign_ins.read_text().strip()}\n", flush=True)

@@ -105,6 +105,9 @@ def _user_menu(user: User) -> tuple[Item, ...]:
     ]
     if user.is_staff:
         items.append(Item(str(_("Back office")), reverse("admin:index")))
+        # Where mails reach people they are not read here.
+        if not settings.PRODUCTION:
+            items.append(Item(str(_("Mails")), reverse("mails")))
     return tuple(items)
 
 
