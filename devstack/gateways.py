@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from devstack import ports
 from devstack.places import State, kept_secret
+from gateway_sandbox.paid.api import item_status
 
 # What a user sets to have an account of his own used; then none of ours is mixed into it.
 _OWN_ACCOUNTS = {"PAYPAL_CLIENT_ID": "PAYPAL_", "PAID_AUTH_CODE": "PAID_"}
@@ -76,4 +77,5 @@ def _accounts(url: str, *, secret: str, auth_code: str) -> dict[str, str]:
         "PAID_ENDPOINT": f"{url}/y/coop",
         "PAID_AUTH_CODE": auth_code,
         "PAID_MERCHANT_ID": "local-paid",
+        "PAID_ITEM_STATUS": item_status(),
     }

@@ -1,5 +1,6 @@
 import pytest
 
+from gateway_sandbox.paid.fields import CODES
 from payments.gateways.paid import codes
 from payments.gateways.paid.codes import Fault
 
@@ -69,3 +70,7 @@ def test_the_gravest_code_decides() -> None:
 
 def test_fields_come_in_the_order_of_the_form_each_once() -> None:
     assert codes.fields_of(["B43", "B04", "B42", "C01", "B05"]) == ("companyName", "email")
+
+
+def test_the_sandbox_numbers_its_codes_alike() -> None:
+    assert {code: name for (name, _), code in CODES.items()} == codes.FIELD_OF
