@@ -9,6 +9,7 @@ from payments.views.notices import notice
 urlpatterns = [
     path("", include("pages.urls")),
     path("o/<uuid:organisation>/", include("billing.urls")),
+    path("o/<uuid:organisation>/", include("payments.urls")),
     path("healthz", healthz, name="healthz"),
     path("api/v1/", include("usage.urls")),
     path("notices/<slug:gateway>/", notice, name="notice"),

@@ -17,10 +17,13 @@ from plans import queries as plans
 
 # Name of the page, its label, and how the names of the pages that belong to it begin.
 TOP_MENU = (
-    ("usage", _("Billing Information"), "usage"),
-    ("invoices", _("Orders and invoices"), "invoice"),
+    ("usage", _("Billing Information"), ("usage", "plan", "payment_method")),
+    ("invoices", _("Orders and invoices"), ("invoice",)),
 )
-BILLING_TABS = (("usage", _("Usage")),)
+BILLING_TABS = (("usage", _("Usage")), ("plan", _("Plan & Payment Method")))
+
+# How the names of the pages of a tab begin, where a room below shows it.
+_OF_TAB = {"plan": ("plan", "payment_method")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Frame:
     user_name: str = ""
     user_email: str = ""
     menu: tuple[Item, ...] = ()
+    tabs: tuple[Item, ...] = ()
     user_menu: tuple[Item, ...] = ()
 
 
@@ -76,6 +80,7 @@ def _frame(request: HttpRequest) -> Frame:
         user_name=user.name or user.email,
         user_email=user.email,
         menu=_top_menu(request, membership) if membership else (),
+        tabs=_tabs(request, membership) if membership else (),
         user_menu=_user_menu(user),
     )
 
@@ -95,6 +100,13 @@ def _top_menu(request: HttpRequest, membership: Membership) -> tuple[Item, ...]:
         for name, label, belonging in TOP_MENU
         if _may_open(membership, name)
     )
+
+
+def _tabs(request: HttpRequest, membership: Membership) -> tuple[Item, ...]:
+    """Return the tabs for the pages of rooms below, which know no tab but their own."""
+    here = request.resolver_match.view_name if request.resolver_match else ""
+    current = next((name for name, pages in _OF_TAB.items() if here.startswith(pages)), "")
+    return tuple(billing_tabs(membership, current)) if current else ()
 
 
 def _user_menu(user: User) -> tuple[Item, ...]:

@@ -1,10 +1,12 @@
 """What collecting, refunds, methods and their letters do when they are woken. Rule: R1."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from core import work
 from payments import jobs
-from payments.services import announcing, refunds
+from payments.gateways.base import AnswerLost, GatewayMisconfigured, GatewayUnreachable
+from payments.services import announcing, journeys, methods, notices, refunds
+from payments.services.charges import AccountDiffers
 
 
 @work.plans_work
@@ -28,3 +30,57 @@ def plan_refunds(now: datetime) -> None:
 @work.handles(jobs.REFUND)
 def refund(payload: work.Payload, now: datetime) -> None:
     refunds.go_on(refund_id=int(str(payload["refund_id"])), now=now)
+
+
+@work.plans_work
+def plan_notices(now: datetime) -> None:
+    notices.ask_for_processing(now)
+    notices.forget_forged(now)
+
+
+@work.handles(jobs.PROCESS_NOTICE)
+def process_notice(payload: work.Payload, now: datetime) -> None:
+    notices.process(notice_id=int(str(payload["notice_id"])), now=now)
+
+
+@work.plans_work
+def plan_methods(now: datetime) -> None:
+    methods.plan(now)
+    journeys.expire(now)
+
+
+@work.handles(jobs.FINISH_JOURNEY)
+def finish_journey(payload: work.Payload, now: datetime) -> None:
+    journey_id = int(str(payload["journey_id"]))
+    try:
+        journeys.finish(journey_id=journey_id, now=now)
+    except AccountDiffers as fault:
+        raise work.Park(str(fault)) from None
+    except (GatewayUnreachable, GatewayMisconfigured, AnswerLost) as fault:
+        retry_after = fault.retry_after if isinstance(fault, AnswerLost) else None
+        at = journeys.ask_again_at(journey_id=journey_id, now=now, retry_after=retry_after)
+        if at is None:
+            raise work.Park(f"what a payer approved is not known: {type(fault).__name__}") from None
+        raise work.NotYet(at) from None
+
+
+@work.handles(jobs.LOOK_AT_METHOD)
+def look_at_method(payload: work.Payload, now: datetime) -> None:
+    try:
+        methods.look_at(method_id=int(str(payload["method_id"])), now=now)
+    except AccountDiffers as fault:
+        raise work.Park(str(fault)) from None
+    except methods.ReviewTooLong as fault:
+        raise work.Park(f"under review for 30 days; ask the provider: {fault}") from None
+
+
+@work.handles(jobs.FORGET_PAYER)
+def forget_payer(payload: work.Payload, now: datetime) -> None:
+    try:
+        methods.forget_payer(method_id=int(str(payload["method_id"])), now=now)
+    except methods.ChargeUnderWay:
+        raise work.NotYet(now + timedelta(hours=1)) from None
+    except (AccountDiffers, GatewayMisconfigured) as fault:
+        raise work.Park(f"{type(fault).__name__}: {fault}") from None
+    except (GatewayUnreachable, AnswerLost) as fault:
+        raise work.Passing(type(fault).__name__) from None

@@ -233,6 +233,18 @@ def finish(*, journey_id: int, now: datetime) -> PaymentMethod | None:
     return methods.add_approved(journey_id=journey.pk, payer=payer, now=now)
 
 
+def ask_again_at(
+    *, journey_id: int, now: datetime, retry_after: timedelta | None = None
+) -> datetime | None:
+    """Return when a provider that did not answer is asked again; None once a person must look."""
+    started_at = Journey.objects.values_list("started_at", flat=True).get(pk=journey_id)
+    age = now - started_at
+    if age >= GIVE_UP_AFTER:
+        return None
+    wait = timedelta(minutes=5) if age < timedelta(hours=1) else timedelta(hours=1)
+    return now + max(wait, retry_after or timedelta())
+
+
 def expire(now: datetime) -> int:
     """End the journeys whose payers did not come back in time; return how many."""
     return Journey.objects.filter(state=JourneyState.OPEN, expires_at__lte=now).update(

@@ -188,9 +188,7 @@ def break_method(*, method_id: int, code: str, now: datetime, actor: str) -> boo
         organisation_id=method.organisation_id, terms=PaymentTerms.NONE, actor=actor, now=now
     )
     _record("payment_method.broken", method, actor, now, code=code)
-    collecting.hold_all(
-        organisation_id=method.organisation_id, hold=Hold.METHOD_BROKEN, now=now
-    )
+    collecting.hold_all(organisation_id=method.organisation_id, hold=Hold.METHOD_BROKEN, now=now)
     letters.method_broken(method, now)
     return True
 
@@ -311,9 +309,7 @@ def _drop(method: PaymentMethod, code: str, now: datetime, *, alert: str = "") -
 
 
 @transaction.atomic
-def _under_review(
-    method: PaymentMethod, payer: Payer, actor: str, now: datetime
-) -> PaymentMethod:
+def _under_review(method: PaymentMethod, payer: Payer, actor: str, now: datetime) -> PaymentMethod:
     accounts.lock(method.organisation_id)
     moves.move_method(
         method,
@@ -352,7 +348,10 @@ def _follow(method_id: int, standing: Standing, now: datetime) -> None:
 def _follow_review(
     method: PaymentMethod, organisation: Organisation, standing: Standing, now: datetime
 ) -> None:
-    known = {"payer": method.payer or method.key, "label": method.label or organisation.billing_name}
+    known = {
+        "payer": method.payer or method.key,
+        "label": method.label or organisation.billing_name,
+    }
     if standing is Standing.ACTIVE:
         try:
             with transaction.atomic():
@@ -414,8 +413,10 @@ def _let_go_of_others(
     others = PaymentMethod.objects.filter(
         organisation=organisation,
         state__in=[MethodState.ACTIVE, MethodState.BROKEN, *_WAITING],
-    ).exclude(pk=method.pk if method else None)
+    )
     for other in others:
+        if method is not None and other.pk == method.pk:
+            continue
         if other.state == MethodState.ACTIVE:
             raise AlreadyRegistered
         moves.move_method(other, MethodState.DETACHED, actor=actor, now=now, code=REPLACED)
@@ -447,9 +448,7 @@ def _set_terms(method: PaymentMethod, actor: str, now: datetime) -> None:
     )
 
 
-def _record(
-    action: str, method: PaymentMethod, actor: str, now: datetime, **details: str
-) -> None:
+def _record(action: str, method: PaymentMethod, actor: str, now: datetime, **details: str) -> None:
     audit.record(
         actor=actor,
         action=action,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from billing_portal import gateways
 from gateway_sandbox import Sandbox
@@ -13,7 +13,7 @@ from tests import make
 
 
 @pytest.fixture
-def sandbox(settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+def sandbox(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """Run PayPal and Paid on a free port, at `make.NOW`, and have the portal use them."""
     with Sandbox() as running:
         running.set_time(make.NOW)

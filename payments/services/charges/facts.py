@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from payments.gateways.base import Account, Gateway
-from payments.models import Charge, PaymentMethod
+from payments.models import Charge, Journey, PaymentMethod
 
 
 class NotOwed(Exception):
@@ -54,7 +54,7 @@ class Places:
 NOWHERE = Places()
 
 
-def check_account(row: Charge | PaymentMethod, gateway: Gateway) -> None:
+def check_account(row: Charge | Journey | PaymentMethod, gateway: Gateway) -> None:
     """Hold a row against the account that the settings name. Raises AccountDiffers. Rule: R17."""
     if Account(row.environment, row.merchant) != gateway.account:
         raise AccountDiffers(f"{row}: {row.environment} {row.merchant}")

@@ -1,0 +1,14 @@
+from django.urls import path
+
+from payments.views import journeys, methods
+
+_METHODS = "payment-methods/"
+
+urlpatterns = [
+    path("plan/", methods.plan, name="plan"),
+    path(f"{_METHODS}add/", methods.add, name="payment_method_add"),
+    path(f"{_METHODS}add/<str:gateway>/", methods.registration, name="payment_method_form"),
+    path(f"{_METHODS}return/<str:state>/", journeys.come_back, name="payment_method_return"),
+    path(f"{_METHODS}cancel/<str:state>/", journeys.turn_back, name="payment_method_cancel"),
+    path(f"{_METHODS}support/", methods.ask_support, name="payment_method_support"),
+]
