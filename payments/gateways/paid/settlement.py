@@ -26,13 +26,17 @@ def records_in(file: bytes) -> list[Record]:
     if len(file) > _LARGEST:
         raise ValueError(f"The file has more than {_LARGEST} bytes.")
     reader = csv.DictReader(io.StringIO(_decoded(file), newline=""), strict=True)
+    records: list[Record] = []
     try:
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
-        if missing:
-            raise ValueError(f"row 1: no column {', '.join(missing)}")
-        return [_record(row, reader.line_num) for row in reader]
+        names = list(reader.fieldnames or [])
+        wrong = [name for name in COLUMNS if names.count(name) != 1]
+        if wrong:
+            raise ValueError(f"row 1: not one column each of {', '.join(wrong)}")
+        for row in reader:
+            records.append(_record(row, len(records) + 2))  # noqa: PERF401 -- it counts
     except csv.Error as error:
-        raise ValueError(f"row {reader.line_num}: {error}") from None
+        raise ValueError(f"row {len(records) + 2}: {error}") from None
+    return records
 
 
 def _decoded(file: bytes) -> str:
