@@ -22,6 +22,7 @@ from payments.gateways.base import (
     Declined,
     Entry,
     GatewayMisconfigured,
+    GatewayUnreachable,
     Intent,
     Notice,
     NotTold,
@@ -29,8 +30,6 @@ from payments.gateways.base import (
     Payer,
     ProfileField,
     Record,
-    RecordKind,
-    RecordState,
     RefundIntent,
     RefundOutcome,
     RequestRefused,
@@ -49,6 +48,8 @@ ORDER_KEY_LIFE = timedelta(hours=5)
 REFUND_KEY_LIFE = timedelta(days=44)
 # How far around a call its capture is looked for in PayPal's books.
 SEARCH_BEFORE, SEARCH_AFTER = timedelta(hours=1), timedelta(days=3)
+# A number that was paid before was paid by an earlier attempt: how long ago at most.
+LONGEST_COLLECTED = timedelta(days=93)
 _LOCALES = {"ja": "ja-JP", "en": "en-US"}
 _WHOLE_ANSWER = {"Prefer": "return=representation"}
 
@@ -203,7 +204,9 @@ class PayPal:
                     return found
             if self._lives(intent.sent_at, ORDER_KEY_LIFE):
                 return Absent(may_repeat=True)
-            return self._in_books(intent) or Undecided("not_found_after_key_life", intent.reference)
+            sent_at = intent.sent_at or self._now()
+            found = self._in_books(intent, sent_at - SEARCH_BEFORE, sent_at + SEARCH_AFTER)
+            return found or Undecided("not_found_after_key_life", intent.reference)
         except AnswerLost as lost:
             return Undecided(lost.code, intent.reference, lost.retry_after)
 
@@ -315,9 +318,11 @@ class PayPal:
         """Return what was paid before, or that nobody knows; never a decline. Rule: F06."""
         try:
             found = self._order(intent.reference) if intent.reference else None
-            return found or self._in_books(intent) or Undecided(refusal.code, intent.reference)
-        except AnswerLost:
-            return Undecided(refusal.code, intent.reference)
+            if found is None:
+                found = self._in_books(intent, self._now() - LONGEST_COLLECTED, self._now())
+        except (AnswerLost, GatewayMisconfigured, GatewayUnreachable):
+            found = None
+        return found or Undecided(refusal.code, intent.reference)
 
     def _order(self, reference: str) -> Outcome | None:
         """Return how an order stands; None if PayPal knows it no more. Raises AnswerLost."""
@@ -329,23 +334,19 @@ class PayPal:
             raise GatewayMisconfigured(str(refusal)) from None
         return self._outcome(told)
 
-    def _in_books(self, intent: Intent) -> Outcome | None:
-        """Return the capture that PayPal's books hold for an intent, by key, else by number."""
-        sent_at = intent.sent_at or self._now()
-        since, until = sent_at - SEARCH_BEFORE, min(sent_at + SEARCH_AFTER, self._now())
+    def _in_books(self, intent: Intent, since: datetime, until: datetime) -> Outcome | None:
+        """Return the capture that PayPal's books hold for an intent. Raises AnswerLost."""
         try:
-            captures = [
-                each
-                for each in books.records(self._api, since, until)
-                if each.kind is RecordKind.CAPTURE and each.state is not RecordState.REFUSED
-            ]
-            found = next((each for each in captures if each.key == intent.key), None) or next(
-                (each for each in captures if each.number == intent.number), None
+            found = books.capture_of(
+                self._api,
+                key=intent.key,
+                number=intent.number,
+                since=since,
+                until=min(until, self._now()),
             )
             return self._captured(found.reference) if found else None
         except Refusal as refusal:
-            if codes.is_vendor_side(refusal.status, refusal.issues):
-                raise GatewayMisconfigured(str(refusal)) from None
+            # The account may not read its books, say: that is no reason to charge nobody any more.
             raise AnswerLost(refusal.code) from None
 
     def _captured(self, capture: str) -> Outcome:
