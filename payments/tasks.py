@@ -5,8 +5,61 @@ from datetime import datetime, timedelta
 from core import work
 from payments import jobs
 from payments.gateways.base import AnswerLost, GatewayMisconfigured, GatewayUnreachable
-from payments.services import announcing, journeys, methods, notices, refunds
+from payments.services import (
+    announcing,
+    charges,
+    collecting,
+    journeys,
+    methods,
+    notices,
+    paying,
+    refunds,
+)
 from payments.services.charges import AccountDiffers
+
+
+@work.plans_work
+def plan_collection(now: datetime) -> None:
+    collecting.take_up(now)
+    collecting.plan(now)
+    paying.plan(now)
+
+
+@work.handles(jobs.COLLECT)
+def collect(payload: work.Payload, now: datetime) -> None:
+    payable_id = int(str(payload["payable_id"]))
+    refunds.return_surplus(payable_id=payable_id, now=now)
+    try:
+        charges.collect(payable_id=payable_id, now=now)
+    except charges.NotNow as later:
+        raise work.NotYet(later.again_at) from later
+    except charges.AccountDiffers as fault:
+        raise work.Park(f"It belongs to another account than the settings name: {fault}") from fault
+
+
+@work.handles(jobs.LOOK)
+def look(payload: work.Payload, now: datetime) -> None:
+    try:
+        charges.look(charge_id=int(str(payload["charge_id"])), now=now)
+    except charges.ForAPerson as fault:
+        raise work.Park(f"Nobody can say what became of it: {fault}") from fault
+    except charges.AccountDiffers as fault:
+        raise work.Park(f"It belongs to another account than the settings name: {fault}") from fault
+
+
+@work.handles(jobs.MARK_OVERDUE)
+def mark_overdue(payload: work.Payload, now: datetime) -> None:
+    collecting.mark_overdue(payable_id=int(str(payload["payable_id"])), now=now)
+
+
+@work.handles(jobs.CLOSE_VISIT)
+def close_visit(payload: work.Payload, now: datetime) -> None:
+    try:
+        paying.leave_unfinished(
+            payable_id=int(str(payload["payable_id"])), actor="system:collection", now=now
+        )
+    except charges.NotNow as later:
+        raise work.NotYet(later.again_at) from later
 
 
 @work.plans_work

@@ -140,9 +140,7 @@ def receipted(payable: Payable) -> Charge | None:
 
 def taxes_of(payable: Payable) -> list[TaxSummary]:
     """Return the tax of each rate in what was paid for."""
-    return list(
-        TaxSummary.objects.filter(invoice_id=payable.invoice_id).order_by("-rate", "tax_code")
-    )
+    return list(TaxSummary.objects.filter(invoice=payable.invoice).order_by("-rate", "tax_code"))
 
 
 def given_back(charge: Charge) -> int:

@@ -17,7 +17,7 @@ from core import clock
 from payments.enums import ChargeState, JourneyPurpose
 from payments.gateways import registry
 from payments.gateways.base import Entry
-from payments.models import Charge, Payable
+from payments.models import Charge, Journey, Payable
 from payments.queries import payables as queries
 from payments.services import charges, journeys, paying
 from payments.services.journeys import Traveller
@@ -69,7 +69,7 @@ def come_back(request: PortalRequest, state: str) -> HttpResponse:
     except journeys.NoJourney:
         raise Http404 from None
     except journeys.CameBackBefore as before:
-        return _to_invoice(request, Charge.objects.get(pk=before.journey.charge_id))
+        return _to_invoice(request, _charge_of(before.journey))
     except (journeys.OtherSession, journeys.Expired):
         messages.error(
             request,
@@ -82,7 +82,7 @@ def come_back(request: PortalRequest, state: str) -> HttpResponse:
     try:
         charge = paying.come_back(journey=journey, now=now)
     except (charges.NotNow, charges.Stopped):
-        charge = Charge.objects.get(pk=journey.charge_id)
+        charge = _charge_of(journey)
         _say_confirming(request)
         return _to_invoice(request, charge)
     _say(request, charge)
@@ -100,7 +100,7 @@ def turn_back(request: PortalRequest, state: str) -> HttpResponse:
         )
     except journeys.NoJourney:
         raise Http404 from None
-    charge = Charge.objects.get(pk=journey.charge_id)
+    charge = _charge_of(journey)
     try:
         is_given_up = paying.turn_back(journey=journey, actor=f"user:{request.user.pk}", now=now)
     except charges.NotNow:
@@ -211,6 +211,10 @@ def _say_confirming(request: PortalRequest) -> None:
             "a second time."
         ),
     )
+
+
+def _charge_of(journey: Journey) -> Charge:
+    return Charge.objects.select_related("payable__invoice").get(journey=journey)
 
 
 def _traveller(request: PortalRequest) -> Traveller:

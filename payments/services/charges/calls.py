@@ -297,11 +297,11 @@ def _take_back(charge: Charge, before: ChargeState, now: datetime, code: str) ->
     """Note that a call was never sent; return when to make it again."""
     looks = charge.looks + 1
     again_at = dunning.next_call(looks, now)
-    values = {"looks": looks, "next_look_at": again_at}
-    if charge.sent_at == charge.called_at:
-        values["sent_at"] = None
+    sent_at = None if charge.sent_at == charge.called_at else charge.sent_at
     try:
-        move_charge(charge, before, now=now, code=code, **values)
+        move_charge(
+            charge, before, now=now, code=code, looks=looks, next_look_at=again_at, sent_at=sent_at
+        )
     except MovedBefore:
         log.info("an unsent call was settled meanwhile", extra={"charge": charge.pk})
     return again_at
