@@ -166,11 +166,6 @@ def test_register_names_the_fields_that_paid_refuses(
     assert (caught.value.code, caught.value.fields) == (code, fields)
 
 
-def test_a_taken_address_has_a_sentence_for_the_buyer() -> None:
-    assert EMAIL_IS_TAKEN == "B45"
-    assert "link up with us" in Paid.refusals[EMAIL_IS_TAKEN]
-
-
 @pytest.mark.parametrize("code", ["A02", "B64", "B65"])
 def test_register_tells_settings_that_paid_refuses(code: str) -> None:
     with Canned(refused(code)) as server, pytest.raises(GatewayMisconfigured, match=code):

@@ -1,6 +1,6 @@
 """Paid's settlement file: how it may be written, and what is wrong with it by its row."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -18,6 +18,7 @@ RECORD = Record(
     currency="JPY",
     at=datetime(2026, 10, 31, 15, tzinfo=UTC),  # 00:00 of 1 November in Japan
     key="c1",
+    paid_out_on=date(2026, 12, 28),
 )
 
 
@@ -44,10 +45,10 @@ def test_a_file_is_read_however_it_is_written(file: bytes) -> None:
     assert settlement.records_in(file) == [RECORD]
 
 
-def test_what_is_not_paid_out_is_pending() -> None:
-    record = settlement.records_in((HEAD + "c2,org-7,100,2026/11/01,\r\n").encode())[0]
+def test_what_is_fixed_is_captured_before_it_is_paid_out() -> None:
+    file = (HEAD + ROW.replace("2026/12/28", "")).encode()
 
-    assert (record.key, record.state, record.amount) == ("c2", RecordState.PENDING, 100)
+    assert settlement.records_in(file) == [RECORD]
 
 
 def test_a_file_without_rows_has_no_records() -> None:

@@ -79,13 +79,6 @@ class Paid:
     profile = PROFILE
     collects_by_invoice = True
     announces = True
-    # Sentences (msgids) for a refused buyer, by the code, where the hint at the field is not enough.
-    refusals: Mapping[str, str] = {
-        codes.EMAIL_IS_TAKEN: gettext_noop(
-            "This e-mail address is registered with Paid already. Sign in to Paid and link up with us "
-            "there, or give another address."
-        )
-    }
 
     def __init__(self, account: PaidSettings | None = None) -> None:
         chosen = account or settings.PAID

@@ -20,8 +20,8 @@ _JAPAN = ZoneInfo("Asia/Tokyo")
 def records_in(file: bytes) -> list[Record]:
     """Return the file's rows: UTF-8, with or without a mark, or CP932; columns in any order.
 
-    `at` is the day on which it was fixed, as its 00:00 in Japan; without a day of settlement a
-    record is PENDING. Raises ValueError that names the row, and then nothing of the file counts.
+    What is fixed is captured: `at` is that day's 00:00 in Japan, and a row without a day of settlement
+    is COMPLETED too, for Paid owes it already. Raises ValueError that names the row, and then nothing of the file counts.
     """
     if len(file) > _LARGEST:
         raise ValueError(f"The file has more than {_LARGEST} bytes.")
@@ -33,7 +33,7 @@ def records_in(file: bytes) -> list[Record]:
         if wrong:
             raise ValueError(f"row 1: not one column each of {', '.join(wrong)}")
         for row in reader:
-            records.append(_record(row, len(records) + 2))  # noqa: PERF401 -- it counts
+            records.append(_record(row, len(records) + 2))
     except csv.Error as error:
         raise ValueError(f"row {len(records) + 2}: {error}") from None
     return records
@@ -55,17 +55,17 @@ def _record(row: Mapping[str | None, str | None], number: int) -> Record:
     _cell(row, "b2bMemberId", _ID, number)
     price = int(_cell(row, "price", _PRICE, number))
     fixed_at = _day(row, "fixedAt", number)
-    settled = bool(row["settledAt"])
-    if settled and _day(row, "settledAt", number) < fixed_at:
+    if row["settledAt"] and _day(row, "settledAt", number) < fixed_at:
         raise ValueError(f"row {number}: settledAt lies before fixedAt")
     return Record(
         kind=RecordKind.CAPTURE,
-        state=RecordState.COMPLETED if settled else RecordState.PENDING,
+        state=RecordState.COMPLETED,
         reference=key,
         amount=price,
         currency="JPY",
         at=fixed_at,
         key=key,
+        paid_out_on=settled_at.date() if settled_at else None,
     )
 
 
