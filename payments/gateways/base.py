@@ -287,6 +287,7 @@ class Record:
     key: str = ""  # ours, where the provider gives it back
     number: str = ""
     parent: str = ""  # of a refund or reversal: the capture
+    paid_out_on: date | None = None  # of what the provider buys, and pays to us later
 
 
 class NotTold(Exception):

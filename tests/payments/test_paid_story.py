@@ -128,6 +128,7 @@ def test_a_month_from_the_review_to_the_settlement(sandbox: Sandbox, paid: Paid)
             currency="JPY",
             at=datetime(2026, 10, 31, 15, tzinfo=UTC),
             key="c1",
+            paid_out_on=date(2026, 12, 28),
         )
     ]
 

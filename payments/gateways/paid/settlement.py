@@ -21,7 +21,8 @@ def records_in(file: bytes) -> list[Record]:
     """Return the file's rows: UTF-8, with or without a mark, or CP932; columns in any order.
 
     What is fixed is captured: `at` is that day's 00:00 in Japan, and a row without a day of settlement
-    is COMPLETED too, for Paid owes it already. Raises ValueError that names the row, and then nothing of the file counts.
+    is COMPLETED too, for Paid owes it already. Raises ValueError that names the row, and then nothing
+    of the file counts.
     """
     if len(file) > _LARGEST:
         raise ValueError(f"The file has more than {_LARGEST} bytes.")
@@ -55,7 +56,8 @@ def _record(row: Mapping[str | None, str | None], number: int) -> Record:
     _cell(row, "b2bMemberId", _ID, number)
     price = int(_cell(row, "price", _PRICE, number))
     fixed_at = _day(row, "fixedAt", number)
-    if row["settledAt"] and _day(row, "settledAt", number) < fixed_at:
+    settled_at = _day(row, "settledAt", number) if row["settledAt"] else None
+    if settled_at and settled_at < fixed_at:
         raise ValueError(f"row {number}: settledAt lies before fixedAt")
     return Record(
         kind=RecordKind.CAPTURE,
