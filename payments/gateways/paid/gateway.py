@@ -24,6 +24,7 @@ from payments.gateways.base import (
     NotTold,
     Outcome,
     Payer,
+    ProfileField,
     Record,
     RefundFailed,
     RefundIntent,
@@ -76,7 +77,7 @@ class Paid:
     label = gettext_noop("Paid by Invoice (Paid)")
     name = "Paid"
     entry = Entry.FORM
-    profile = PROFILE
+    profile: tuple[ProfileField, ...] = PROFILE
     collects_by_invoice = True
     announces = True
 

@@ -47,7 +47,7 @@ from payments.gateways.paypal.notices import Notices
 ORDER_KEY_LIFE = timedelta(hours=5)
 REFUND_KEY_LIFE = timedelta(days=44)
 # How far around a call its capture is looked for in PayPal's books.
-SEARCH_BEFORE, SEARCH_AFTER = timedelta(hours=1), timedelta(days=3)
+SEARCH_BEFORE, SEARCH_AFTER = timedelta(hours=1), timedelta(days=14)
 # A number that was paid before was paid by an earlier attempt: how long ago at most.
 LONGEST_COLLECTED = timedelta(days=93)
 _LOCALES = {"ja": "ja-JP", "en": "en-US"}
