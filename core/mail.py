@@ -9,11 +9,11 @@ from email.utils import format_datetime, make_msgid
 from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db import transaction
+from django.db import connection, transaction
 
 from core import clock
 from core.models import Mail
-from core.work import Job, Piece
+from core.work import Job, OutsideTransaction, Piece
 
 SEND_MAIL = Job("core.send_mail")
 
@@ -57,6 +57,8 @@ def post(messages: Sequence[Message], now: datetime) -> None:
 
     Raises OutsideTransaction. Rule: R2.
     """
+    if not connection.in_atomic_block:
+        raise OutsideTransaction(SEND_MAIL.kind)
     if not messages:
         return
     stored = Mail.objects.bulk_create(

@@ -38,7 +38,7 @@ from plans.models import VendorVersion
 TOLD_WITHIN = timedelta(days=14)
 
 _INVOICE_PAGE = "invoice"
-_PLAN_PAGE = "invoices"
+_PLAN_PAGE = "plan"
 
 
 class _Way(NamedTuple):
@@ -51,7 +51,7 @@ class _Way(NamedTuple):
 
     @property
     def shown(self) -> str:
-        return f"{self.company} · {self.label}" if self.label else self.company
+        return f"{self.company} ({self.label})" if self.label else self.company
 
 
 @transaction.atomic
