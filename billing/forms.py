@@ -4,6 +4,7 @@ from decimal import Decimal
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from billing.enums import InvoiceKind
 from billing.queries.invoices import Search
 from billing.rules import numbers
 from billing.rules.numbers import Typed
@@ -44,9 +45,12 @@ class InvoiceSearch(forms.Form):
             return None
         number = numbers.parse(typed, self._numbers)
         if number is None:
-            example = numbers.written(self._numbers, 12)
             raise forms.ValidationError(
-                _("An invoice number looks like %(example)s."), params={"example": example}
+                _("An invoice number looks like %(invoice)s, a credit note's like %(note)s."),
+                params={
+                    "invoice": numbers.written(self._numbers, 12),
+                    "note": numbers.written(self._numbers, 12, InvoiceKind.CREDIT_NOTE),
+                },
             )
         return number
 

@@ -99,7 +99,16 @@ class Invoice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"invoice {self.number}"
+        return f"{self.kind} {self.number}"
+
+    @property
+    def is_credit_note(self) -> bool:
+        return self.kind == InvoiceKind.CREDIT_NOTE
+
+    @property
+    def signed_gross(self) -> int:
+        """What the document adds to what is owed: a credit note's is below zero."""
+        return -self.gross if self.is_credit_note else self.gross
 
 
 class InvoiceLine(models.Model):

@@ -21,6 +21,7 @@ from billing import forms
 from billing.documents import content, words
 from billing.enums import DocumentState
 from billing.models import Invoice
+from billing.queries import credits as credit_notes
 from billing.queries import invoices as queries
 from billing.queries.invoices import Days, Line, Prices, Sheet
 from billing.rules import explanations
@@ -59,7 +60,7 @@ _SANDBOX = "default-src 'none'; sandbox"
 
 @require_safe
 def invoices(request: PortalRequest) -> HttpResponse:
-    """Show the organisation's invoices, or those that were searched for. Rule: japan.md."""
+    """Show the organisation's invoices and credit notes, or those searched for. Rule: japan.md."""
     organisation, vendor = request.organisation, plans.vendor_for_pages()
     form = forms.InvoiceSearch(
         request.GET, currency=organisation.currency, prefix_of_numbers=vendor.invoice_prefix
@@ -94,14 +95,18 @@ def invoices(request: PortalRequest) -> HttpResponse:
 
 @require_safe
 def invoice(request: PortalRequest, invoice: UUID) -> HttpResponse:
-    """Show an invoice: what is owed, until when, for what."""
+    """Show an invoice: what is owed, until when, for what; or a credit note, and of which invoice."""
     sheet = _sheet(request, invoice)
     context = {
         **_of_invoice(request, sheet),
         "document": content.content_of(sheet, _language()),
         "state": queries.document_state(sheet.invoice),
     }
-    return render(request, "billing/invoice.html", context)
+    if sheet.invoice.is_credit_note:
+        return render(request, "billing/credit_note.html", context)
+    left = credit_notes.left_of(sheet.invoice)
+    notes = [(queries.number_of(note), note) for note in left.notes]
+    return render(request, "billing/invoice.html", {**context, "left": left, "notes": notes})
 
 
 @require_safe
@@ -284,8 +289,16 @@ def _of_invoice(request: PortalRequest, sheet: Sheet) -> dict[str, Any]:
         "organisation": request.organisation,
         "invoice": sheet.invoice,
         "number": sheet.number,
+        "named": _named(sheet),
         "month": sheet.month,
     }
+
+
+def _named(sheet: Sheet) -> str:
+    """Return what a document is called: its kind and its number."""
+    if sheet.invoice.is_credit_note:
+        return gettext("Credit note %(number)s") % {"number": sheet.number}
+    return gettext("Invoice %(number)s") % {"number": sheet.number}
 
 
 def _of_line(line: Line) -> dict[str, Any]:

@@ -254,7 +254,7 @@ def _notes(sheet: Sheet, language: Language, words: Words) -> Iterator[str]:
     if codes - {TaxCode.OUT_OF_SCOPE}:
         local, foreign = _MINOR.get(invoice.currency, ("通貨単位", "smallest unit"))
         minor = local if language is Language.JA else foreign
-        if sheet.is_credit_note:
+        if invoice.is_credit_note:
             yield words.follows_note
         else:
             yield words.rounding[Rounding(invoice.tax_rounding)].format(minor=minor)

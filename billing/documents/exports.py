@@ -12,7 +12,7 @@ from accounts.enums import Language
 from billing.documents.content import title_of, unit_of
 from billing.enums import LineKind
 from billing.models import TaxSummary
-from billing.queries.invoices import Line, Sheet
+from billing.queries.invoices import Line, Sheet, number_of
 from billing.rules.explanations import FeeWhy, UsageWhy
 from core import money
 from core.canonical import Json
@@ -39,6 +39,8 @@ CSV_COLUMNS = (
     "invoice_net",
     "invoice_tax",
     "invoice_gross",
+    "document",
+    "corrects",
 )
 # The columns of FOCUS 1.0, in the order in which FinOps tools show them.
 FOCUS_COLUMNS = (
@@ -94,17 +96,27 @@ _CHARGES: Mapping[str, tuple[str, str]] = MappingProxyType(
         LineKind.ADJUSTMENT: ("Adjustment", "One-Time"),
         LineKind.CREDIT_BROUGHT: ("Credit", "One-Time"),
         LineKind.CREDIT_CARRIED: ("Credit", "One-Time"),
+        LineKind.CREDIT: ("Credit", "One-Time"),
     }
 )
 
 
+_CORRECTIONS = (LineKind.ADJUSTMENT, LineKind.CREDIT)
+
+
 def as_csv(sheets: Iterable[Sheet], *, bom: bool = False) -> Iterator[str]:
-    """Yield invoices as CSV, a row a line; amounts in major units. The `net` add up to `invoice_net`."""
+    """Yield documents as CSV, a row a line; amounts in major units. The `net` add up to `invoice_net`.
+
+    What a credit note gives back is below zero, so that columns add up to what is owed.
+    """
     return csv_lines(CSV_COLUMNS, _csv_rows(sheets), bom=bom)
 
 
 def as_json(sheets: Iterable[Sheet]) -> Iterator[str]:
-    """Yield invoices as a JSON array, an object an invoice; amounts in minor units, quantities as text."""
+    """Yield documents as a JSON array, an object each; amounts in minor units, quantities as text.
+
+    It says what the document says: a credit note's amounts are positive, and its kind tells.
+    """
     before = "[\n"
     for sheet in sheets:
         yield f"{before}{orjson.dumps(_object(sheet)).decode()}"
@@ -115,14 +127,16 @@ def as_json(sheets: Iterable[Sheet]) -> Iterator[str]:
 def as_focus(sheets: Iterable[Sheet], *, bom: bool = False) -> Iterator[str]:
     """Yield invoices as FOCUS 1.0, a row a line and a row a tax; `BilledCost` adds up to the gross.
 
-    A line priced by several tiers has no single unit price: its price columns are NULL.
+    A line priced by several tiers has no single unit price: its price columns are NULL. What a
+    credit note gives back is a credit below zero.
     """
     return csv_lines(FOCUS_COLUMNS, _focus_rows(sheets), bom=bom)
 
 
 def _csv_rows(sheets: Iterable[Sheet]) -> Iterator[Sequence[Cell]]:
     for sheet in sheets:
-        invoice, currency = sheet.invoice, sheet.invoice.currency
+        invoice, currency, sign = sheet.invoice, sheet.invoice.currency, _sign(sheet)
+        corrects = number_of(invoice.corrects) if invoice.corrects else None
         language = Language(invoice.language)
         rates = {tax.tax_code: tax.rate for tax in sheet.taxes}
         for line in sheet.lines:
@@ -140,13 +154,19 @@ def _csv_rows(sheets: Iterable[Sheet]) -> Iterator[Sequence[Cell]]:
                 title_of(line, language),
                 line.row.quantity,
                 unit_of(line, language),
-                _major(line.row.net, currency),
+                _major(sign * line.row.net, currency),
                 line.row.tax_code,
                 rates[line.row.tax_code],
-                _major(invoice.net, currency),
-                _major(invoice.tax, currency),
-                _major(invoice.gross, currency),
+                _major(sign * invoice.net, currency),
+                _major(sign * invoice.tax, currency),
+                _major(sign * invoice.gross, currency),
+                invoice.kind,
+                corrects,
             )
+
+
+def _sign(sheet: Sheet) -> int:
+    return -1 if sheet.invoice.is_credit_note else 1
 
 
 def _object(sheet: Sheet) -> dict[str, Json]:
@@ -155,6 +175,7 @@ def _object(sheet: Sheet) -> dict[str, Json]:
         "number": sheet.number,
         "id": str(invoice.public_id),
         "kind": invoice.kind,
+        "corrects": number_of(invoice.corrects) if invoice.corrects else None,
         "month": str(sheet.month),
         "issued_on": invoice.issued_on.isoformat(),
         "issued_at": invoice.issued_at.astimezone(UTC).isoformat(),
@@ -247,9 +268,9 @@ def _focus_line(line: Line, sheet: Sheet) -> dict[str, Cell]:
     price = unit_price.scaleb(-money.exponent(currency)) if unit_price is not None else None
     unit = unit_of(line, Language.EN) or "Units"
     return {
-        **_costs(row.net, currency),
+        **_costs(_sign(sheet) * row.net, currency),
         "ChargeCategory": category,
-        "ChargeClass": "Correction" if row.kind == LineKind.ADJUSTMENT else None,
+        "ChargeClass": "Correction" if row.kind in _CORRECTIONS else None,
         "ChargeDescription": row.name_en,
         "ChargeFrequency": frequency,
         "ChargePeriodStart": start,
@@ -269,8 +290,9 @@ def _focus_line(line: Line, sheet: Sheet) -> dict[str, Cell]:
 
 def _focus_tax(tax: TaxSummary, sheet: Sheet) -> dict[str, Cell]:
     return {
-        **_costs(tax.tax, sheet.invoice.currency),
+        **_costs(_sign(sheet) * tax.tax, sheet.invoice.currency),
         "ChargeCategory": "Tax",
+        "ChargeClass": "Correction" if sheet.invoice.is_credit_note else None,
         "ChargeDescription": f"{tax.tax_code} on {money.written(tax.net, sheet.invoice.currency)}",
         "ChargeFrequency": "One-Time",
         "ServiceName": "Tax",

@@ -27,7 +27,7 @@ class _NoFetcher(URLFetcher):  # type: ignore[misc]  # WeasyPrint ships no types
 
 def html(sheet: Sheet) -> str:
     """Return the document as HTML, one template a language."""
-    name = "credit_note" if sheet.is_credit_note else "invoice"
+    name = "credit_note" if sheet.invoice.is_credit_note else "invoice"
     return render_to_string(
         f"documents/{name}.{sheet.invoice.language}.html", {"document": content_of(sheet)}
     )

@@ -76,10 +76,6 @@ class Sheet:
         return BillingMonth.of_day(self.invoice.month)
 
     @property
-    def is_credit_note(self) -> bool:
-        return self.invoice.kind == InvoiceKind.CREDIT_NOTE
-
-    @property
     def reason(self) -> str:
         """Why a credit note gives back what it gives back; empty for an invoice."""
         why = self.lines[0].why if self.lines else None

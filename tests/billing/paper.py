@@ -11,11 +11,12 @@ from pypdf import PdfReader
 
 from accounts.enums import PaymentTerms
 from accounts.models import Organisation
-from billing.enums import TaxCode
+from billing.enums import InvoiceKind, TaxCode
 from billing.models import Invoice, InvoiceLine, TaxSummary
 from billing.rules import rating
 from billing.rules.due import due_on
 from billing.rules.facts import Bill, Line
+from billing.services import store
 from core.money import Rounding
 from plans.enums import Category, TaxCategory
 from plans.models import Meter, VendorVersion
@@ -70,8 +71,9 @@ def invoice(
     `with_versions`: the bill's plan versions are rows.
     """
     priced = of or bill(country=organisation.country, currency=organisation.currency)
-    number = (Invoice.objects.aggregate(last=Max("number"))["last"] or 0) + 1
-    invoice_id = (Invoice.objects.aggregate(last=Max("pk"))["last"] or 0) + 1
+    monthly = Invoice.objects.filter(kind=InvoiceKind.MONTHLY)
+    number = (monthly.aggregate(last=Max("number"))["last"] or 0) + 1
+    (invoice_id,) = store.new_ids(1)
     InvoiceLine.objects.bulk_create(
         _line(line, organisation, invoice_id, position, with_versions)
         for position, line in enumerate(priced.lines, start=1)

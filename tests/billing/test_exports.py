@@ -82,6 +82,8 @@ def test_csv_has_a_row_a_line_that_add_up_to_each_invoice() -> None:
         "invoice_net": "10245",
         "invoice_tax": "1024",
         "invoice_gross": "11269",
+        "document": "monthly",
+        "corrects": "",
     }
     assert {(row["invoice_number"], row["invoice_gross"]) for row in table} == {
         ("KC-00000001", "11269"),

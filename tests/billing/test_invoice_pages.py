@@ -105,7 +105,7 @@ def test_list_shows_invoices_with_their_sum(root: Client, organisation: Organisa
     assert "KC-00000001" in page
     assert "KC-00000002" not in page
     assert "October 2026" in page
-    assert "1 invoice found, in total" in page
+    assert "1 document found, in total" in page
     assert page.count("¥11,269") == 2
 
 
@@ -175,13 +175,13 @@ def test_search_that_finds_nothing_says_what_to_do(
 ) -> None:
     issued_each_month(organisation)
 
-    assert "No invoice fits" in body(root.get(address("invoices", organisation), {"number": "99"}))
+    assert "No document fits" in body(root.get(address("invoices", organisation), {"number": "99"}))
 
 
 @pytest.mark.parametrize(
     ("query", "error"),
     [
-        ({"number": "abc"}, "An invoice number looks like KC-00000012."),
+        ({"number": "abc"}, "An invoice number looks like KC-00000012, a credit note"),
         ({"gross_from": "1.5"}, "This currency has fewer decimals."),
         ({"gross_from": "999999999999999999999"}, "Ensure that there are no more than 18 digits"),
         ({"issued_from": "2026-13-01"}, "Enter a valid date."),
@@ -228,7 +228,7 @@ def test_list_is_paged_and_keeps_the_search(root: Client, organisation: Organisa
 
     assert (len(first.context["rows"]), len(second.context["rows"])) == (50, 4)
     assert "gross_from=1&amp;page=2" in body(first)
-    assert "54 invoices found, in total" in body(second)
+    assert "54 documents found, in total" in body(second)
 
 
 def test_invoice_opens_with_what_is_owed_and_adds_up(
@@ -280,7 +280,7 @@ def test_invoice_asks_the_same_few_statements(
     invoice = paper.invoice(organisation, bill)
     root.get(address("invoice", organisation, invoice))
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         root.get(address("invoice", organisation, invoice))
 
 
