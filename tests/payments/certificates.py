@@ -2,8 +2,10 @@
 
 import base64
 import functools
+import ssl
 import zlib
 from datetime import UTC, datetime
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -14,7 +16,7 @@ _FROM, _UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UT
 
 
 @functools.cache
-def key(name: str = "paypal") -> rsa.RSAPrivateKey:
+def key(name: str) -> rsa.RSAPrivateKey:
     """Return the key of this name; keys take long to make."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
@@ -83,6 +85,20 @@ def signed(
         "paypal-cert-url": url,
         "paypal-auth-algo": "SHA256withRSA",
     }
+
+
+def tls(folder: Path) -> ssl.SSLContext:
+    """Return what a server shows that nobody vouches for."""
+    own = folder / "certificate.pem"
+    secret = key("paypal").private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    own.write_bytes(pem(certificate(by="paypal", subject="127.0.0.1")) + secret)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(own)
+    return context
 
 
 def _name(common: str) -> x509.Name:

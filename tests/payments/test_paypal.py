@@ -3,6 +3,7 @@
 import logging
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -530,6 +531,19 @@ def test_a_black_hole_ends_undecided(far: Far) -> None:
     # For PayPal the first request is still under way.
     assert far.gateway.capture(charge) == Undecided("PREVIOUS_REQUEST_IN_PROGRESS")
     assert far.sandbox.ledger.captures == []
+
+
+def test_two_that_ask_at_the_same_moment_take_the_money_once(far: Far) -> None:
+    charge = intent(payer=far.payer(), sent_at=NOW)
+    held = far.sandbox.faults.hold(ORDERS)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(far.gateway.capture, charge)
+        assert held.reached.wait(10)
+        second = far.gateway.capture(charge)
+        held.release()
+
+        assert second == Undecided("PREVIOUS_REQUEST_IN_PROGRESS")
+        assert first.result() == settled(far)
 
 
 def test_nothing_reaches_a_paypal_that_is_away(far: Far) -> None:

@@ -2,16 +2,18 @@
 
 import json
 import logging
+import socket
 import threading
 import traceback
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from payments.gateways.base import AnswerLost, GatewayMisconfigured, GatewayUnreachable
 from payments.gateways.paypal.answers import Answer
 from payments.gateways.paypal.api import PayPalApi, Refusal
-from tests.payments import wire
+from tests.payments import certificates, wire
 from tests.payments.wire import HANG_UP, SECRET, SILENCE, TOKEN, Said, Wire, said
 
 NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
@@ -233,6 +235,49 @@ def test_a_connection_refused_after_the_token_is_unreachable() -> None:
 
     with pytest.raises(GatewayUnreachable):
         client.post(PATH, {})
+
+
+def test_a_connection_that_never_comes_about_is_unreachable() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        port = full.getsockname()[1]
+        # Nobody accepts, and there is no room to wait.
+        waiting = [socket.socket() for _ in range(3)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", port))
+
+        with pytest.raises(GatewayUnreachable) as caught:
+            api(f"http://127.0.0.1:{port}", patience=0.3).post(PATH, {})
+
+        for each in waiting:
+            each.close()
+    assert str(caught.value) == "ConnectTimeoutError"
+
+
+def test_a_paypal_whose_certificate_is_not_trusted_hears_nothing(tmp_path: Path) -> None:
+    with Wire([DONE], tls=certificates.tls(tmp_path)) as paypal:
+        with pytest.raises(GatewayUnreachable) as caught:
+            api(f"https://127.0.0.1:{paypal.port}").post(PATH, {})
+
+        assert str(caught.value) == "certificate refused"
+        assert paypal.asked == []
+
+
+def test_an_address_that_is_none_is_our_fault() -> None:
+    with pytest.raises(GatewayMisconfigured):
+        api("http://").post(PATH, {})
+
+
+def test_an_answer_that_trickles_for_ever_is_given_up() -> None:
+    whole = said(201, {"id": "5O190127TN364715T"}).content
+    with Wire([Said(whole, then_silence=True)]) as paypal:
+        client = PayPalApi(wire.account(paypal.url), timeout=(5.0, 5.0), longest=0.0)
+        client.token_hash = {"token_type": "Bearer", "access_token": TOKEN}
+        client._token_until = float("inf")
+        with pytest.raises(AnswerLost) as caught:
+            client.post(PATH, {})
+
+    assert caught.value.code == "endless_answer"
 
 
 # --- refusals ---

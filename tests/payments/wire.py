@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -66,6 +67,7 @@ class Wire:
     answers: list[Said]
     tokens: list[Said] = field(default_factory=lambda: [token()])
     asked: list[Asked] = field(default_factory=list)
+    tls: ssl.SSLContext | None = None
 
     def __enter__(self) -> "Wire":
         self._lock = threading.Lock()
@@ -119,6 +121,12 @@ class Wire:
                 connection.close()
 
     def _serve(self, connection: socket.socket) -> None:
+        if self.tls is not None:
+            try:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+            except OSError:
+                connection.close()
+                return
         with connection, connection.makefile("rb") as stream:
             line = stream.readline().decode().split()
             headers: dict[str, str] = {}
