@@ -92,6 +92,11 @@ class Content:
     original: Original | None
     reason: str
 
+    @property
+    def counts(self) -> bool:
+        """Whether any line counts something; those of a part given back are amounts alone."""
+        return any(row.quantity for row in self.rows)
+
 
 def content_of(sheet: Sheet, language: Language | None = None) -> Content:
     """Return what `sheet` prints, in the language that it was issued in or, for a page, in another."""
@@ -160,7 +165,7 @@ def detail_of(line: Line, currency: str, words: Words) -> str:
             )
         case RateBackWhy() as back:
             return words.rate_back_detail.format(
-                rate=words.tax_names[TaxCode(back.tax_code)],
+                rate=words.tax_names[TaxCode(back.tax_code)].rstrip(" ※"),
                 billed=written(back.billed_gross, currency),
                 gross=written(back.gross, currency),
             )

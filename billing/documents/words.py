@@ -49,7 +49,7 @@ JA = Words(
     usage_over="無料枠 {included} を超えた {over} 分: {tiers}",
     usage_uncharged="課金対象外",
     adjustment_detail="使用量 {before} → {now}、金額 {net_before} → {net_now}",
-    rate_back_detail="{rate}のご請求額 {billed}(税込)のうち {gross}",
+    rate_back_detail="{rate}のご請求額 {billed} のうち {gross}(いずれも税込)",
     tax_names={
         TaxCode.JP10: "10%対象",
         TaxCode.JP8R: "8%対象(軽減税率)※",
@@ -87,7 +87,7 @@ EN = Words(
     usage_over="{over} over the {included} included: {tiers}",
     usage_uncharged="Not charged",
     adjustment_detail="Usage {before} → {now}, amount {net_before} → {net_now}",
-    rate_back_detail="{rate}: {gross} of the {billed} billed, tax included",
+    rate_back_detail="{rate}: {gross} of the {billed} billed, tax included in both",
     tax_names={
         TaxCode.JP10: "Consumption tax 10%",
         TaxCode.JP8R: "Consumption tax 8% (reduced rate) ※",

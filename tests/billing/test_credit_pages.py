@@ -217,7 +217,7 @@ def test_document_in_japanese_prints_the_items_of_a_qualified_return_invoice(
         "元の請求書KC-00000001(2026年11月22日発行)",
         "返還の理由10月5日の障害",
         "2026年10月分の返還",  # 3: content
-        "10%対象のご請求額¥6,050(税込)のうち¥1,000",
+        "10%対象のご請求額¥6,050のうち¥1,000(いずれも税込)",
         "10%対象¥910¥90",  # 4, 5: amount, rate and tax of the rate
         "¥1,000",
         "御中",
@@ -245,7 +245,7 @@ def test_document_in_english_prints_the_items_of_a_qualified_return_invoice(
         "Billingperiod1October2026–31October2026",
         "Starter100",
         "Consumptiontax10%¥5,000¥500",
-        "Totalcredited(taxincluded)¥5,500",
+        "Total(taxincluded)¥5,500",
         "AobaDevices",
     ):
         assert item in text
@@ -271,7 +271,7 @@ def test_document_of_two_rates_gives_back_of_each() -> None:
     # 5,634 × 11,154 ÷ 11,267 = 5,577.49 and 56.50: the odd yen goes to the latter.
     assert "Consumptiontax10%¥5,070¥507" in text
     assert "Consumptiontax8%(reducedrate)※¥53¥4" in text
-    assert "Totalcredited(taxincluded)¥5,634" in text
+    assert "Total(taxincluded)¥5,634" in text
 
 
 def exported(form: str) -> str:
