@@ -1,10 +1,11 @@
 """What collecting, refunds, methods and their letters do when they are woken. Rule: R1."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from core import work
 from payments import jobs
 from payments.gateways.base import AnswerLost, GatewayMisconfigured, GatewayUnreachable
+from payments.gateways.registry import NoSuchGateway
 from payments.services import (
     announcing,
     charges,
@@ -13,6 +14,7 @@ from payments.services import (
     methods,
     notices,
     paying,
+    reconcile,
     refunds,
 )
 from payments.services.charges import AccountDiffers
@@ -137,3 +139,23 @@ def forget_payer(payload: work.Payload, now: datetime) -> None:
         raise work.Park(f"{type(fault).__name__}: {fault}") from None
     except (GatewayUnreachable, AnswerLost) as fault:
         raise work.Passing(type(fault).__name__) from None
+
+
+@work.plans_work
+def plan_reconciliation(now: datetime) -> None:
+    reconcile.plan(now)
+
+
+@work.handles(jobs.RECONCILE)
+def compare_books(payload: work.Payload, now: datetime) -> None:
+    try:
+        reconcile.reconcile_days(
+            slug=str(payload["gateway"]),
+            since=date.fromisoformat(str(payload["since"])),
+            until=date.fromisoformat(str(payload["until"])),
+            now=now,
+        )
+    except (GatewayUnreachable, AnswerLost) as fault:
+        raise work.Passing(type(fault).__name__) from None
+    except (GatewayMisconfigured, NoSuchGateway) as fault:
+        raise work.Park(f"{type(fault).__name__}: {fault}") from None

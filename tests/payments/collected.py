@@ -11,11 +11,13 @@ from core.months import BillingMonth
 from gateway_sandbox import Sandbox
 from payments.enums import ChargeState, Initiator
 from payments.gateways import registry
+from payments.gateways.base import Gateway, Payer
 from payments.models import Charge, Payable, PaymentMethod
 from payments.services import charges, collecting, methods, moves
 from plans import queries as plans
 from plans.models import PlanVersion, VendorVersion
 from tests import make
+from tests.payments.test_paid_form import PROFILE_OF_A_COMPANY
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 SEPTEMBER, OCTOBER = BillingMonth(2026, 9), BillingMonth(2026, 10)
@@ -61,6 +63,19 @@ def paid(sandbox: Sandbox, *, name: str = "Aoba") -> tuple[Customer, Charge]:
     return owing, made
 
 
+def paid_by_invoice(sandbox: Sandbox, *, name: str = "Aoba") -> Charge:
+    """Return a charge of 5,500 yen that Paid has fixed."""
+    organisation, root = _billed(name)
+    gateway, key = registry.gateway("paid"), new_key()
+    payer = gateway.register(key=key, profile=PROFILE_OF_A_COMPANY)
+    sandbox.paid.approve(payer.reference)
+    _active(gateway, organisation, root, key, payer)
+    made = charge(Payable.objects.get(organisation=organisation))
+    if made.state != ChargeState.SUCCEEDED:
+        raise AssertionError(f"{made}: {made.code}")
+    return made
+
+
 def paypal_method(
     organisation: Organisation, root: User, sandbox: Sandbox, *, email: str = "payer@example.com"
 ) -> PaymentMethod:
@@ -78,6 +93,12 @@ def paypal_method(
     payer = gateway.finish_registration(key=key, reference=approval.reference)
     if payer is None:
         raise AssertionError("nobody approved")
+    return _active(gateway, organisation, root, key, payer)
+
+
+def _active(
+    gateway: Gateway, organisation: Organisation, root: User, key: str, payer: Payer
+) -> PaymentMethod:
     method = PaymentMethod.objects.create(
         organisation=organisation,
         gateway=gateway.slug,
