@@ -11,6 +11,8 @@ from gateway_sandbox.ledger import Ledger
 from gateway_sandbox.notices import Notices
 
 _CAPITALS = string.digits + string.ascii_uppercase
+# PayPal's account numbers have no letter or digit that could be taken for another.
+_ACCOUNT = "".join(each for each in _CAPITALS if each not in "01IO")
 _SMALL = string.digits + string.ascii_lowercase
 
 
@@ -57,6 +59,11 @@ class World:
 def capitals(length: int = 17) -> str:
     """Return an id as PayPal's orders, captures and refunds have them."""
     return "".join(secrets.choice(_CAPITALS) for _ in range(length))
+
+
+def account_number() -> str:
+    """Return an id as PayPal's accounts have them."""
+    return "".join(secrets.choice(_ACCOUNT) for _ in range(13))
 
 
 def small(length: int) -> str:
