@@ -341,6 +341,41 @@ def test_a_payer_without_registration_approves_one_payment(far: Far) -> None:
     assert far.gateway.look_up(charge) == settled(far)
 
 
+def test_an_announcement_that_leads_nowhere_is_undecided(far: Far) -> None:
+    far.sandbox.faults.change(ORDERS, lambda told: {**told, "links": []})
+
+    outcome = far.gateway.start(intent(), return_url=RETURN_URL, cancel_url=CANCEL_URL)
+
+    (order,) = far.sandbox.ledger.orders
+    assert outcome == Undecided("unreadable_answer", order.id)
+
+
+@pytest.mark.parametrize(
+    ("issue", "outcome"),
+    [
+        ("COMPLIANCE_VIOLATION", Declined("COMPLIANCE_VIOLATION")),
+        ("SOMETHING_NEW", Undecided("SOMETHING_NEW")),
+    ],
+)
+def test_an_announcement_may_be_refused(
+    far: Far, issue: str, outcome: Declined | Undecided
+) -> None:
+    far.sandbox.faults.mock(ORDERS, issue)
+
+    assert far.gateway.start(intent(), return_url=RETURN_URL, cancel_url=CANCEL_URL) == outcome
+
+
+def test_an_announcement_whose_answer_is_lost_is_undecided_and_made_once(far: Far) -> None:
+    far.sandbox.faults.lose_reply(ORDERS)
+
+    outcome = far.gateway.start(intent(), return_url=RETURN_URL, cancel_url=CANCEL_URL)
+
+    assert outcome == Undecided("no_answer")
+    (order,) = far.sandbox.ledger.orders
+    assert announced(far) == order.id
+    assert len(far.sandbox.ledger.orders) == 1
+
+
 def test_a_payment_is_announced_once(far: Far) -> None:
     assert announced(far) == announced(far)
     assert len(far.sandbox.ledger.orders) == 1

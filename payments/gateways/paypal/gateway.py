@@ -37,9 +37,9 @@ from payments.gateways.base import (
     Undecided,
     Waiting,
 )
-from payments.gateways.paypal import books, codes, orders
+from payments.gateways.paypal import books, codes, orders, wallets
 from payments.gateways.paypal.account import Account
-from payments.gateways.paypal.answers import Answer, Unreadable, link, masked, text
+from payments.gateways.paypal.answers import Answer, Unreadable, link, text
 from payments.gateways.paypal.api import PayPalApi, Refusal
 from payments.gateways.paypal.notices import Notices
 
@@ -50,7 +50,6 @@ REFUND_KEY_LIFE = timedelta(days=44)
 SEARCH_BEFORE, SEARCH_AFTER = timedelta(hours=1), timedelta(days=14)
 # A number that was paid before was paid by an earlier attempt: how long ago at most.
 LONGEST_COLLECTED = timedelta(days=93)
-_LOCALES = {"ja": "ja-JP", "en": "en-US"}
 _WHOLE_ANSWER = {"Prefer": "return=representation"}
 
 
@@ -88,53 +87,26 @@ class PayPal:
     def open_registration(
         self, *, key: str, customer: str, language: str, return_url: str, cancel_url: str
     ) -> Approval:
-        """Ask for PayPal's pages on which a payer lets us charge a wallet. Raises RequestRefused.
-
-        Several organisations may be paid from one wallet. Rule: gateways.md 4.1.
-        """
-        answer = self._vault(
-            "/v3/vault/setup-tokens",
-            {
-                "customer": {"merchant_customer_id": customer},
-                "payment_source": {
-                    "paypal": {
-                        "usage_type": "MERCHANT",
-                        "customer_type": "BUSINESS",
-                        "usage_pattern": orders.USAGE_PATTERN,
-                        "permit_multiple_payment_tokens": True,
-                        "experience_context": {
-                            "return_url": return_url,
-                            "cancel_url": cancel_url,
-                            "locale": _LOCALES.get(language, "en-US"),
-                            "shipping_preference": "NO_SHIPPING",
-                            "user_action": "SETUP_NOW",
-                        },
-                    }
-                },
-            },
-            f"{key}-setup",
+        """Ask for PayPal's pages on which a payer lets us charge a wallet. Raises RequestRefused."""
+        visit = wallets.to_approve(
+            customer=customer, language=language, return_url=return_url, cancel_url=cancel_url
         )
-        return self._approval(answer)
+        return self._approval(self._vault("/v3/vault/setup-tokens", visit, f"{key}-setup"))
 
     def finish_registration(self, *, key: str, reference: str) -> Payer | None:
         """Keep the wallet that the payer approved; None if nobody has. Raises RequestRefused."""
         try:
-            setup = self._api.get(f"/v3/vault/setup-tokens/{_segment(reference)}").body
+            visit = self._api.get(f"/v3/vault/setup-tokens/{_segment(reference)}").body
         except Refusal as refusal:
             if refusal.status == 404:
                 return None
             raise _refused(refusal) from None
-        if text(setup, "status") not in {"APPROVED", "VAULTED", "TOKENIZED"}:
+        if not wallets.is_approved(visit):
             return None
-        body = self._vault(
-            "/v3/vault/payment-tokens",
-            {"payment_source": {"token": {"id": reference, "type": "SETUP_TOKEN"}}},
-            f"{key}-token",
-        ).body
-        if not text(body, "id"):
-            raise AnswerLost("unreadable_answer")
-        email = text(body, "payment_source", "paypal", "email_address")
-        return Payer(text(body, "id"), masked(email) or self.name, text(body, "customer", "id"))
+        wallet = wallets.to_keep(reference)
+        return wallets.payer_in(
+            self._vault("/v3/vault/payment-tokens", wallet, f"{key}-token").body
+        )
 
     def register(self, *, key: str, profile: Mapping[str, str]) -> Payer:
         """Refuse: a payer registers on PayPal's own pages. Raises RequestRefused."""
@@ -170,7 +142,10 @@ class PayPal:
             return answer
         outcome = self._outcome(answer.body)
         if outcome == Waiting(text(answer.body, "id"), is_approved=False):
-            return self._approval(answer)
+            try:
+                return self._approval(answer)
+            except AnswerLost as lost:
+                return Undecided(lost.code, text(answer.body, "id"))
         return outcome
 
     def capture(self, intent: Intent) -> Outcome:
