@@ -22,6 +22,8 @@ class MonthRunAdmin(ReadOnly):
 class InvoiceAdmin(ReadOnly):
     list_display = [
         "number",
+        "kind",
+        "corrects",
         "organisation",
         "month",
         "issued_on",
@@ -30,9 +32,10 @@ class InvoiceAdmin(ReadOnly):
         "tax",
         "gross",
     ]
-    list_select_related = ["organisation"]
+    list_select_related = ["organisation", "corrects"]
+    list_filter = ["kind"]
     search_fields = ["=number", "organisation__reference"]
-    ordering = ["-number"]
+    ordering = ["-issued_on", "-number"]
     show_full_result_count = False
 
 
