@@ -140,7 +140,7 @@ def check(mail: Mail) -> None:
     for line in mail.text.splitlines():
         for said in [line] if "://" not in line else []:
             words = said.removeprefix("> ").replace("-- ", "")
-            label, _, value = words.partition(":" if ":" in words else ": ")
+            label, _, value = words.partition("：" if "：" in words else ": ")
             assert words in seen or (label in seen and value in seen), words
     for url in page.links:
         assert url in mail.text
@@ -221,17 +221,17 @@ def test_an_invoice_is_announced_in_japanese() -> None:
     letters.invoices_issued([payable], NOW)
 
     mail = the_mail()
-    assert mail.subject == "2026年10月分のご請求:5,500円"
+    assert mail.subject == "2026年10月分のご請求：5,500円"
     assert mail.text == (
         "あおばデバイス株式会社 ご担当者様\n"
         "\n"
         "2026年10月分の請求書を発行しました。\n"
         "\n"
-        "請求書番号:KC-00000001\n"
-        "発行日:2026年11月22日\n"
-        "合計(税込):5,500円\n"
-        "お支払期限:2026年12月6日\n"
-        "お支払い方法:PayPal (h•••@example.com)\n"
+        "請求書番号：KC-00000001\n"
+        "発行日：2026年11月22日\n"
+        "合計(税込)：5,500円\n"
+        "お支払期限：2026年12月6日\n"
+        "お支払い方法：PayPal (h•••@example.com)\n"
         "\n"
         "この金額は PayPal で自動的にお支払いいただきます。お手続きは不要です。\n"
         "\n"
@@ -464,7 +464,7 @@ def test_the_planner_has_each_invoice_announced_once() -> None:
         announcing.plan(NOW)
         work.run_due(limit=50)
 
-    assert Mail.objects.filter(subject="2026年10月分のご請求:5,500円").count() == 1
+    assert Mail.objects.filter(subject="2026年10月分のご請求：5,500円").count() == 1
     assert not Payable.objects.filter(announced_at=None).exists()
     Work.objects.filter(kind="payments.announce").delete()
     announcing.plan(NOW)
@@ -537,13 +537,13 @@ def test_a_payment_is_acknowledged_in_japanese() -> None:
     letters.payment_received(charge(payable, None), NOW)
 
     mail = the_mail()
-    assert mail.subject == "お支払いを確認しました:5,500円(KC-00000001)"
+    assert mail.subject == "お支払いを確認しました：5,500円(KC-00000001)"
     assert body(mail) == (
         "KC-00000001 のお支払いを確認しました。ありがとうございます。\n"
         "\n"
-        "金額(税込):5,500円\n"
-        "お支払い日:2026年11月22日\n"
-        "お支払い方法:PayPal\n"
+        "金額(税込)：5,500円\n"
+        "お支払い日：2026年11月22日\n"
+        "お支払い方法：PayPal\n"
         "\n"
         "領収書を見る\n"
         f"{receipt_page(payable)}\n"
@@ -566,10 +566,10 @@ def test_a_payment_is_acknowledged_in_japanese() -> None:
         ),
         pytest.param(
             Language.JA,
-            "Paid からのご請求となります:5,500円(KC-00000001)",
+            "Paid からのご請求となります：5,500円(KC-00000001)",
             "KC-00000001 のご請求を Paid に引き継ぎました。Paid の請求書に従ってお支払いください。"
-            "弊社へのお支払いは不要です。\n\n金額(税込):5,500円\n"
-            "引き継ぎ日:2026年11月22日\nお支払い方法:Paid (Aoba K.K.)\n",
+            "弊社へのお支払いは不要です。\n\n金額(税込)：5,500円\n"
+            "引き継ぎ日：2026年11月22日\nお支払い方法：Paid (Aoba K.K.)\n",
             id="ja",
         ),
     ],
@@ -634,14 +634,14 @@ def test_a_declined_charge_says_in_japanese_when_it_is_tried_again() -> None:
     letters.charge_failed(payable, failed, datetime(2026, 11, 25, 14, 30, tzinfo=UTC), NOW)
 
     mail = the_mail()
-    assert mail.subject == "お支払いを確認できませんでした:5,500円(KC-00000001)"
+    assert mail.subject == "お支払いを確認できませんでした：5,500円(KC-00000001)"
     assert body(mail) == (
         "KC-00000001 のお支払いが PayPal で承認されませんでした。料金は引き落とされていません。\n"
         "\n"
-        "金額(税込):5,500円\n"
-        "お支払期限:2026年12月6日\n"
-        "次回のお引き落とし:2026年11月25日\n"
-        "その次のお引き落とし:2026年11月29日\n"
+        "金額(税込)：5,500円\n"
+        "お支払期限：2026年12月6日\n"
+        "次回のお引き落とし：2026年11月25日\n"
+        "その次のお引き落とし：2026年11月29日\n"
         "\n"
         "次回までに、カードの有効期限とご利用可能額を PayPal でご確認ください。\n"
         "\n"
@@ -716,9 +716,9 @@ def test_an_overdue_invoice_says_what_is_refused_and_tells_staff() -> None:
     )
     # The vendor is in Japan: its staff are written to in Japanese.
     assert to_staff.to == ["billing@localhost"]
-    assert to_staff.subject == "期限超過:Aoba Devices、KC-00000001"
-    assert f"組織:Aoba Devices ({customer.reference})\n" in to_staff.text
-    assert "未払い金額(税込):5,500円\n" in to_staff.text
+    assert to_staff.subject == "期限超過：Aoba Devices、KC-00000001"
+    assert f"組織：Aoba Devices ({customer.reference})\n" in to_staff.text
+    assert "未払い金額(税込)：5,500円\n" in to_staff.text
 
 
 def test_an_overdue_invoice_says_so_in_japanese_and_what_is_left_to_pay() -> None:
@@ -729,12 +729,12 @@ def test_an_overdue_invoice_says_so_in_japanese_and_what_is_left_to_pay() -> Non
     letters.payable_overdue(payable, NOW)
 
     mail = Mail.objects.get(to=["root@example.com"])
-    assert mail.subject == "お支払期限を過ぎています:4,000円(KC-00000001)"
+    assert mail.subject == "お支払期限を過ぎています：4,000円(KC-00000001)"
     assert body(mail).startswith(
         "請求書 KC-00000001(お支払期限 2026年12月6日)のお支払いを確認できていません。\n"
         "\n"
-        "未払い金額(税込):4,000円\n"
-        "お支払期限:2026年12月6日\n"
+        "未払い金額(税込)：4,000円\n"
+        "お支払期限：2026年12月6日\n"
         "\n"
         "お支払いを確認できるまで、スポット追加とプランのアップグレードはお申し込みいただけません。"
         "サービスは引き続きご利用いただけます。\n"
@@ -763,10 +763,10 @@ Told = Callable[[PaymentMethod, datetime], None]
         pytest.param(
             letters.method_added,
             Language.JA,
-            "お支払い方法をご利用いただけます:PayPal",
+            "お支払い方法をご利用いただけます：PayPal",
             "今後のご請求は、このお支払い方法で自動的にお支払いいただきます。\n\n"
-            "お支払い方法:PayPal (h•••@example.com)\nご利用開始日:2026年11月22日\n"
-            "今回お支払いいただくご請求:KC-00000001\n\n"
+            "お支払い方法：PayPal (h•••@example.com)\nご利用開始日：2026年11月22日\n"
+            "今回お支払いいただくご請求：KC-00000001\n\n"
             "お心当たりがない場合は、すぐにサポートにご連絡ください。\n\n"
             "プランとお支払い方法\n",
             id="added, in Japanese",
@@ -785,10 +785,10 @@ Told = Callable[[PaymentMethod, datetime], None]
         pytest.param(
             letters.method_under_review,
             Language.JA,
-            "お支払い方法を審査中です:PayPal",
+            "お支払い方法を審査中です：PayPal",
             "ご登録の内容を PayPal にお送りしました。審査には数日かかります。結果はメールで"
             "お知らせします。それまで、このお支払い方法は使われません。\n\n"
-            "お支払い方法:PayPal (h•••@example.com)\nお申し込み日:2026年11月22日\n\n"
+            "お支払い方法：PayPal (h•••@example.com)\nお申し込み日：2026年11月22日\n\n"
             "お心当たりがない場合は、すぐにサポートにご連絡ください。\n\n"
             "プランとお支払い方法\n",
             id="under review, in Japanese",
@@ -807,10 +807,10 @@ Told = Callable[[PaymentMethod, datetime], None]
         pytest.param(
             letters.method_rejected,
             Language.JA,
-            "お支払い方法の審査結果について:PayPal",
+            "お支払い方法の審査結果について：PayPal",
             "PayPal の審査の結果、このお支払い方法はご利用いただけないことになりました。"
             "審査の内容は弊社には知らされません。\n\n"
-            "お支払い方法:PayPal (h•••@example.com)\n未払いのご請求:KC-00000001\n\n"
+            "お支払い方法：PayPal (h•••@example.com)\n未払いのご請求：KC-00000001\n\n"
             "ほかのお支払い方法をご登録ください。ご不明な点は、サポートにお問い合わせください。\n\n"
             "お支払い方法を登録する\n",
             id="rejected, in Japanese",
@@ -829,10 +829,10 @@ Told = Callable[[PaymentMethod, datetime], None]
         pytest.param(
             letters.method_broken,
             Language.JA,
-            "お支払い方法がご利用いただけなくなりました:PayPal",
+            "お支払い方法がご利用いただけなくなりました：PayPal",
             "PayPal から、このお支払い方法は使えなくなったとの連絡がありました(PayPal での契約の"
             "解除など)。今後、この方法でのお引き落としは行いません。\n\n"
-            "お支払い方法:PayPal (h•••@example.com)\n未払いのご請求:KC-00000001\n\n"
+            "お支払い方法：PayPal (h•••@example.com)\n未払いのご請求：KC-00000001\n\n"
             "お支払い方法を登録し直してください。未払いのご請求は、ご登録後に自動的に"
             "お支払いいただきます。\n\nお支払い方法を登録する\n",
             id="broken, in Japanese",
@@ -851,10 +851,10 @@ Told = Callable[[PaymentMethod, datetime], None]
         pytest.param(
             letters.method_detached,
             Language.JA,
-            "お支払い方法を解除しました:PayPal",
+            "お支払い方法を解除しました：PayPal",
             "サポートで、このお支払い方法を解除しました。今後、この方法でのお引き落としは"
-            "ありません。\n\nお支払い方法:PayPal (h•••@example.com)\n解除日:2026年11月22日\n"
-            "未払いのご請求:KC-00000001\n\n"
+            "ありません。\n\nお支払い方法：PayPal (h•••@example.com)\n解除日：2026年11月22日\n"
+            "未払いのご請求：KC-00000001\n\n"
             "新しいお支払い方法をご登録いただけます。お心当たりがない場合は、サポートに"
             "ご連絡ください。\n\nお支払い方法を登録する\n",
             id="detached, in Japanese",
@@ -914,12 +914,12 @@ def test_a_refund_of_what_was_paid_twice_says_so_in_japanese() -> None:
     letters.refund_made(refund(charge(payable, method(customer)), None, amount=5_500), NOW)
 
     mail = the_mail()
-    assert mail.subject == "返金のお知らせ:5,500円(KC-00000001)"
+    assert mail.subject == "返金のお知らせ：5,500円(KC-00000001)"
     assert body(mail) == (
         "KC-00000001 について、ご請求額を超えてお支払いいただいていたため、差額を返金しました。\n"
         "\n"
-        "金額(税込):5,500円\n"
-        "返金日:2026年11月22日\n"
+        "金額(税込)：5,500円\n"
+        "返金日：2026年11月22日\n"
         "\n"
         "PayPal を通じて、お支払いに使われたカードまたは口座に返金します。カードの場合、"
         "ご利用明細に載るのは翌月または翌々月になることがあります。\n"
@@ -979,14 +979,14 @@ def test_support_can_answer_the_root_who_asks() -> None:
 
     mail = the_mail()
     assert (mail.to, mail.reply_to) == (["billing@localhost"], "root@example.com")
-    assert mail.subject == "サポートへのご依頼:Aoba Devices"
+    assert mail.subject == "サポートへのご依頼：Aoba Devices"
     assert mail.text == (
         "ルートアカウントから、お支払い方法の変更のご依頼がありました。このメールへの返信は"
         "ルートアカウントに届きます。対応の記録は管理画面で行ってください。\n"
         "\n"
-        f"組織:Aoba Devices ({customer.reference})\n"
-        "ご依頼者:Hanako Sato <root@example.com>\n"
-        "お支払い方法:PayPal (h•••@example.com)\n"
+        f"組織：Aoba Devices ({customer.reference})\n"
+        "ご依頼者：Hanako Sato <root@example.com>\n"
+        "お支払い方法：PayPal (h•••@example.com)\n"
         "\n"
         "> We change banks.\n"
         "> \n"
@@ -1045,7 +1045,7 @@ def test_staff_are_told_in_their_language_of_whom_it_is_about() -> None:
     assert mail.subject == "サポート (Aoba Bcc: eve@example.com)"
     assert mail.to == ["billing@localhost"]
     assert mail.text.startswith(
-        f"charge 7\n\n¥5,500\n\n組織:Aoba Bcc: eve@example.com ({customer.reference})\n\n管理画面\n"
+        f"charge 7\n\n¥5,500\n\n組織：Aoba Bcc: eve@example.com ({customer.reference})\n\n管理画面\n"
     )
 
 
