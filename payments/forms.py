@@ -24,7 +24,7 @@ _WIDGETS: Mapping[str, type[forms.Widget]] = {
 # What a provider's code means for the field that it names, where a person can do something about it.
 _TOLD = {
     ("paid", EMAIL_IS_TAKEN): _(
-        "This address is registered with Paid already. Sign in to Paid and link your account with us"
+        "This address is already registered with Paid. Sign in to Paid and link your account with us"
         " there, or give another address here; Support helps."
     ),
 }
@@ -141,7 +141,7 @@ class _Answer(forms.CharField):
                 params={"most": asked.max_length, "count": len(value)},
             )
         if not value.isprintable():
-            raise ValidationError(_("This holds a character that cannot be written."))
+            raise ValidationError(_("This contains a character that cannot be used."))
         if asked.choices and value not in dict(asked.choices):
             raise ValidationError(_("Choose one from the list."))
         if asked.pattern and re.fullmatch(asked.pattern, value) is None:
@@ -162,5 +162,7 @@ def _field(asked: ProfileField) -> forms.Field:
         help_text=gettext(asked.help) if asked.help else "",
         required=asked.required,
         widget=widget,
-        error_messages={"required": _("Fill this in.")},
+        error_messages={
+            "required": _("Choose one from the list.") if asked.choices else _("Fill this in.")
+        },
     )

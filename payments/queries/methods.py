@@ -48,11 +48,13 @@ def of(organisation: Organisation, now: datetime) -> Methods:
     waiting = next((row for row in rows if row.state in _WAITING), None)
     rejected = next((row for row in rows if row.state == MethodState.REJECTED), None)
     is_active = current is not None and current.state == MethodState.ACTIVE
+    if rejected and (waiting or is_active or (current and current.pk > rejected.pk)):
+        rejected = None
     return Methods(
         current=current,
         waiting=waiting,
-        rejected=None if waiting or is_active else rejected,
-        journey=_under_way(organisation),
+        rejected=rejected,
+        journey=None if is_active else _under_way(organisation),
     )
 
 

@@ -62,7 +62,7 @@ def set_out(request: PortalRequest, gateway: Gateway, purpose: JourneyPurpose) -
         )
     except methods.AlreadyRegistered:
         messages.info(
-            request, _("A payment method is registered already. To change it, ask Support.")
+            request, _("A payment method is already registered. To change it, ask Support.")
         )
         return _to_plan(request)
     except (
@@ -99,7 +99,7 @@ def come_back(request: PortalRequest, state: str) -> HttpResponse:
         messages.warning(
             request,
             _(
-                "You signed in anew after you had set out, so that nothing was registered."
+                "You signed in again in the meantime, so nothing was registered."
                 " Add the payment method again."
             ),
         )
@@ -108,7 +108,7 @@ def come_back(request: PortalRequest, state: str) -> HttpResponse:
         messages.warning(
             request,
             _(
-                "You came back too late, so that nothing was registered. Add the payment method again."
+                "You came back too late, so nothing was registered. Add the payment method again."
             ),
         )
         return _to_plan(request)
@@ -157,13 +157,13 @@ def _tell(request: PortalRequest, journey: Journey) -> None:
         case JourneyState.REFUSED:
             messages.warning(
                 request,
-                _("Nothing was approved at %(company)s, so that nothing was registered.") % company,
+                _("Nothing was approved at %(company)s, so nothing was registered.") % company,
             )
         case JourneyState.EXPIRED:
             messages.warning(
                 request,
                 _(
-                    "You came back too late, so that nothing was registered."
+                    "You came back too late, so nothing was registered."
                     " Add the payment method again."
                 ),
             )
@@ -172,7 +172,7 @@ def _tell(request: PortalRequest, journey: Journey) -> None:
 def _no_journey(request: PortalRequest) -> HttpResponse:
     context = {
         "reason": _(
-            "This way back from a payment company is not yours, or does not exist. Nothing was"
+            "This link back from a payment company is not yours or does not exist. Nothing was"
             " registered or charged."
         ),
         "href": reverse("plan", kwargs={"organisation": request.organisation.public_id}),

@@ -166,7 +166,7 @@ def _register(request: PortalRequest, form: forms.Registration) -> HttpResponse:
         )
     else:
         messages.success(
-            request, _("%(company)s has your registration and reviews it now.") % company
+            request, _("%(company)s has received your registration and is reviewing it.") % company
         )
     return _to_plan(request)
 
@@ -224,14 +224,14 @@ def _request(request: PortalRequest) -> dict[str, Any]:
 
 
 def _already_registered(request: PortalRequest) -> HttpResponse:
-    messages.info(request, _("A payment method is registered already. To change it, ask Support."))
+    messages.info(request, _("A payment method is already registered. To change it, ask Support."))
     return _to_plan(request)
 
 
 def _under_review(request: PortalRequest, gateway: str) -> HttpResponse:
     messages.info(
         request,
-        _("%(company)s has your registration already.") % {"company": shown.company_of(gateway)},
+        _("%(company)s already has your registration.") % {"company": shown.company_of(gateway)},
     )
     return _to_plan(request)
 

@@ -108,10 +108,10 @@ def why_broken(row: PaymentMethod) -> str:
     if row.code in _LOCKED:
         return _("%(company)s has locked, restricted or closed the account.") % company
     if row.code in _ASKED:
-        return _("%(company)s wants you to confirm anew how you pay.") % company
+        return _("%(company)s asks you to confirm again how you pay.") % company
     if row.code in {"blocked", "rejected"}:
-        return _("%(company)s does not take orders of your company at present.") % company
-    return _("%(company)s refuses further payments from it.") % company
+        return _("%(company)s does not accept purchases by your company at present.") % company
+    return _("%(company)s declines all further payments.") % company
 
 
 def why_rejected(row: PaymentMethod) -> str:
@@ -119,12 +119,12 @@ def why_rejected(row: PaymentMethod) -> str:
     company = {"company": company_of(row.gateway)}
     if row.code == NEVER_ARRIVED:
         return (
-            _("%(company)s knows nothing of your registration: it did not arrive. Add it again.")
+            _("%(company)s did not receive your registration. Send it again.")
             % company
         )
     return (
         _(
-            "%(company)s did not accept the registration after its review, and tells no reasons."
+            "%(company)s did not accept the registration after its review; it does not tell reasons."
             " You can choose another way to pay."
         )
         % company
@@ -175,7 +175,7 @@ def _next(state: MethodState, gateway: Gateway | None, company: str) -> str:
     if state is MethodState.UNDER_REVIEW:
         return (
             _(
-                "%(company)s reviews your company; that usually takes one to three business days. We"
+                "%(company)s is reviewing your company; that usually takes one to three business days. We"
                 " ask regularly, show the result here and tell you by mail."
             )
             % named
@@ -185,12 +185,12 @@ def _next(state: MethodState, gateway: Gateway | None, company: str) -> str:
     if gateway and gateway.collects_by_invoice:
         return (
             _(
-                "Each invoice of ours is handed over to %(company)s on the day it is issued."
+                "Each invoice is passed on to %(company)s on the day it is issued."
                 " %(company)s then bills you, to be paid by the end of the following month."
             )
             % named
         )
-    return _("Each invoice is charged by itself on the day it is issued.")
+    return _("Each invoice is charged automatically on the day it is issued.")
 
 
 def _first(gateway: Gateway) -> str:
@@ -205,7 +205,7 @@ def _first(gateway: Gateway) -> str:
         )
     return (
         _(
-            "You enter your company's data here, and %(company)s reviews them; that usually takes one"
+            "You enter your company's data here, and %(company)s reviews it; that usually takes one"
             " to three business days."
         )
         % named
@@ -222,4 +222,4 @@ def _then(gateway: Gateway) -> str:
             )
             % named
         )
-    return _("Each invoice is then charged by itself on the day it is issued.")
+    return _("Each invoice is then charged automatically on the day it is issued.")
