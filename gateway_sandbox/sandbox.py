@@ -124,6 +124,7 @@ class Sandbox:
             "PAID_ENVIRONMENT": "local",
             "PAID_ENDPOINT": self.paid_url,
             "PAID_AUTH_CODE": self.accounts.paid_auth_code,
+            "PAID_MERCHANT_ID": "local-paid",
             "PAID_ITEM_STATUS": item_status(self.paid.words),
         }
 
