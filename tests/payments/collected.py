@@ -36,7 +36,7 @@ class Customer:
 
 
 def customer(sandbox: Sandbox, *, name: str = "Aoba", email: str = "payer@example.com") -> Customer:
-    organisation, root = _billed(name)
+    organisation, root = billed(name)
     return Customer(
         organisation,
         root,
@@ -65,7 +65,7 @@ def paid(sandbox: Sandbox, *, name: str = "Aoba") -> tuple[Customer, Charge]:
 
 def paid_by_invoice(sandbox: Sandbox, *, name: str = "Aoba") -> Charge:
     """Return a charge of 5,500 yen that Paid has fixed."""
-    organisation, root = _billed(name)
+    organisation, root = billed(name)
     gateway, key = registry.gateway("paid"), new_key()
     payer = gateway.register(key=key, profile=PROFILE_OF_A_COMPANY)
     sandbox.paid.approve(payer.reference)
@@ -115,7 +115,7 @@ def _active(
     return method
 
 
-def _billed(name: str) -> tuple[Organisation, User]:
+def billed(name: str, *, take_up: bool = True) -> tuple[Organisation, User]:
     """Return an organisation with one invoice of 5,500 yen, that is taken up, and its root."""
     if not VendorVersion.objects.exists():
         plans.forget()
@@ -128,5 +128,6 @@ def _billed(name: str) -> tuple[Organisation, User]:
         issue.bill_page(
             first_id=organisation.pk, last_id=organisation.pk, month=month, now=BILLED_AT
         )
-    collecting.take_up(make.NOW)
+    if take_up:
+        collecting.take_up(make.NOW)
     return organisation, root

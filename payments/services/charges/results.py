@@ -134,6 +134,8 @@ def _decline(charge: Charge, outcome: Declined, actor: str, now: datetime) -> No
     payable.save(update_fields=["first_failed_at", "declines", "next_charge_at", "hold"])
     if method is not None and outcome.is_method_broken:
         _break(method, outcome, actor, now)
+    elif payable.next_charge_at is None:
+        collecting.mark_overdue(payable_id=payable.pk, now=now)
     else:
         letters.charge_failed(payable, charge, payable.next_charge_at, now)
 
