@@ -19,6 +19,7 @@ from django.utils import translation
 from core import mail
 
 _BLANKS = re.compile(r"[\s\x1c-\x1f\x85\u2028\u2029]+")
+_ADDRESS = re.compile(r"https?://\S+")
 _KEPT_BLANKS = "\N{NO-BREAK SPACE}\N{IDEOGRAPHIC SPACE}"
 
 
@@ -113,7 +114,8 @@ def written(letter: Letter) -> mail.Message:
         values = {
             "subject": draft.subject,
             "parts": draft.parts,
-            "sender": letter.sender,
+            "sender_name": letter.sender.name,
+            "support_url": letter.sender.support_url,
             "addressee": one_line(letter.addressee),
             "why": one_line(letter.why),
             "language": letter.language,
@@ -125,6 +127,18 @@ def written(letter: Letter) -> mail.Message:
             html=re.sub(r"\n\s*\n", "\n", _render("mail/base.html", values, is_html=True)),
             reply_to=one_line(letter.reply_to or letter.sender.address),
         )
+
+
+def parts_of(text: str, *, label: str) -> list[Part]:
+    """Return the paragraphs of a plain text as parts; an address that stands alone is its action."""
+    draft = Draft()
+    for said in re.split(r"\n\s*\n", text):
+        address = said.strip()
+        if _ADDRESS.fullmatch(address):
+            draft.add(Kind.ACTION, label, address)
+        else:
+            draft.add(Kind.PARAGRAPH, said)
+    return draft.parts
 
 
 def one_line(said: str) -> str:

@@ -10,6 +10,7 @@ from pytest_django import Settings
 from accounts.models import User
 from core.models import Mail
 from tests import make
+from tests.core.test_letters import Page
 
 pytestmark = pytest.mark.django_db
 
@@ -186,6 +187,26 @@ def test_a_forgotten_password_is_set_anew_by_a_link_in_a_mail(root: User) -> Non
     client.post(form, {"password1": new, "password2": new})
     assert _sign_in(Client(), password=new) == "/"
     assert _sign_in(Client()) == ""
+
+
+@pytest.mark.usefixtures("_outbox")
+def test_a_mail_says_in_html_what_it_says_in_text(root: User) -> None:
+    Client().post(
+        "/account/password/reset/",
+        {"email": EMAIL},
+        headers={"host": "localhost", "accept-language": "ja"},
+    )
+
+    mail = Mail.objects.get()
+    page = Page(mail.html)
+    link = re.search(r"\S+/account/password/reset/key/\S+", mail.text)
+    assert link
+    assert mail.subject == "パスワードの再設定"
+    assert page.forbidden == []
+    assert page.links == [link[0], "https://support.example.com/"]
+    for said in (*page.seen[2:-1], *page.links):
+        assert said in mail.text or said == mail.subject
+    assert page.seen[:2] == ["カモメ・コネクト株式会社", "パスワードの再設定"]
 
 
 @pytest.mark.usefixtures("_outbox")

@@ -8,7 +8,7 @@ from pytest_django.asserts import assertNumQueries
 from pytest_django.fixtures import Settings
 
 from core import letters, mail, work
-from core.letters import Letter, Sender
+from core.letters import Kind, Letter, Part, Sender
 from core.models import Mail, Work
 from tests import make
 
@@ -109,6 +109,16 @@ def test_a_letter_is_written_in_its_language() -> None:
 
     assert written.text.startswith("あおばデバイス株式会社 ご担当者様\n\nOne.\n\n管理画面\n")
     assert '<html lang="ja">' in written.html
+
+
+def test_a_plain_text_is_its_paragraphs_and_the_address_to_open() -> None:
+    text = "Open this\nlink:\n\nhttps://x.example/<a>?b=1\n\nSee https://x.example/ too."
+
+    assert letters.parts_of(text, label="Confirm") == [
+        Part(Kind.PARAGRAPH, "Open this link:"),
+        Part(Kind.ACTION, "Confirm", "https://x.example/<a>?b=1"),
+        Part(Kind.PARAGRAPH, "See https://x.example/ too."),
+    ]
 
 
 @pytest.mark.parametrize(
