@@ -1,9 +1,12 @@
 """A server that says what a test tells it to, over real HTTP: for answers that no ledger would give."""
 
+import contextlib
 import json
+import ssl
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 
 from billing_portal.gateways import PaidAccount
@@ -22,13 +25,17 @@ WORDS = {
 
 @dataclass
 class Reply:
-    """`cut` sends fewer bytes than announced; `silent` none at all until the server is stopped."""
+    """`cut` sends fewer bytes than announced; `silent` none at all until the server is stopped.
+
+    `drips` sends byte by byte, so slowly that no single one is late.
+    """
 
     body: object = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     cut: int = 0
     silent: bool = False
+    drips: bool = False
 
     def content(self) -> bytes:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
@@ -48,13 +55,21 @@ class Sent:
 
 
 class Canned:
-    """Answers with `replies` in turn, the last one again and again; keeps what was `sent`."""
+    """Answers with `replies` in turn, the last one again and again; keeps what was `sent`.
 
-    def __init__(self, *replies: object) -> None:
+    `tls`: a file with key and certificate; then it speaks https.
+    """
+
+    def __init__(self, *replies: object, tls: Path | None = None) -> None:
         self.replies = [each if isinstance(each, Reply) else Reply(each) for each in replies]
         self.sent: list[Sent] = []
         self.stopped = threading.Event()
+        self._scheme = "https" if tls else "http"
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
     def __enter__(self) -> "Canned":
@@ -74,7 +89,7 @@ class Canned:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def account(self) -> PaidAccount:
@@ -125,7 +140,16 @@ def _handler(canned: Canned) -> type[BaseHTTPRequestHandler]:
             if "Transfer-Encoding" not in reply.headers:
                 self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
-            self.wfile.write(answer[: len(answer) - reply.cut])
+            if reply.drips:
+                self._drip(answer)
+            else:
+                self.wfile.write(answer[: len(answer) - reply.cut])
+
+        def _drip(self, answer: bytes) -> None:
+            with contextlib.suppress(OSError):
+                for byte in answer:
+                    self.wfile.write(bytes([byte]))
+                    canned.stopped.wait(0.01)
 
         def log_message(self, *values: object) -> None:
             """Keep quiet."""

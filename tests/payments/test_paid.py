@@ -1,13 +1,16 @@
 """What the gateway makes of each thing that Paid may say. The whole story is in test_paid_story."""
 
 import gzip
+import json
 import logging
 import traceback
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from django.core.exceptions import ImproperlyConfigured
 
 from payments.gateways.base import (
@@ -32,6 +35,7 @@ from payments.gateways.base import (
 )
 from payments.gateways.paid import EMAIL_IS_TAKEN, Paid
 from payments.gateways.paid.client import Client
+from tests.payments import certificates
 from tests.payments.canned import SECRET, Canned, Reply, account
 from tests.payments.test_paid_form import PROFILE_OF_A_COMPANY
 
@@ -509,12 +513,11 @@ def test_a_name_that_nobody_has_was_sent_nothing() -> None:
         Paid(account("http://paid.invalid")).capture(INTENT)
 
 
-def test_a_certificate_of_somebody_else_was_sent_nothing() -> None:
-    """A server without a certificate that we know gets no secret."""
-    with Canned(item("SUCCESS")) as server:
-        paid = Paid(account(server.url.replace("http://", "https://")))
-        # It speaks no TLS at all: what went wrong is not told apart from an answer that was lost.
-        assert isinstance(paid.capture(INTENT), Undecided)
+def test_a_server_that_proves_nothing_is_sent_nothing(tmp_path: Path) -> None:
+    own = tmp_path / "own.pem"
+    own.write_bytes(_own_certificate())
+    with Canned(item("SUCCESS"), tls=own) as server, pytest.raises(GatewayUnreachable):
+        server.paid.capture(INTENT)
 
     assert server.sent == []
 
@@ -524,6 +527,22 @@ def test_a_silent_server_is_given_up() -> None:
         Client(server.account, read_seconds=0.1).post("check_member", {})
 
     assert len(server.sent) == 1
+
+
+def test_a_server_that_drips_is_given_up() -> None:
+    with (
+        Canned(Reply(b" " * 10_000, drips=True)) as server,
+        pytest.raises(AnswerLost, match="too_slow"),
+    ):
+        Client(server.account, read_seconds=0.1).post("check_member", {})
+
+
+def test_an_answer_in_chunks_is_read_whole() -> None:
+    text = json.dumps(item("SUCCESS")).encode()
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (text[:7], text[7:]))
+    whole = Reply(chunks + b"0\r\n\r\n", headers={"Transfer-Encoding": "chunked"})
+    with Canned(whole) as server:
+        assert server.paid.capture(INTENT) == SETTLED
 
 
 def test_look_up_says_that_the_same_call_may_be_repeated() -> None:
@@ -644,6 +663,14 @@ def test_the_secret_is_in_no_trace_of_a_server_that_is_not_there() -> None:
         Paid(account("http://127.0.0.1:9")).capture(INTENT)
 
     assert SECRET not in _with_locals(caught.value)
+
+
+def _own_certificate() -> bytes:
+    """Return a key with a certificate that nobody vouches for."""
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
+    key = certificates.key("paypal").private_bytes(*form, serialization.NoEncryption())
+    own = certificates.certificate(by="paypal", subject="127.0.0.1")
+    return key + own.public_bytes(serialization.Encoding.PEM)
 
 
 def _with_locals(error: BaseException) -> str:
