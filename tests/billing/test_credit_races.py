@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -10,9 +11,13 @@ from django.db import IntegrityError, connection, transaction
 
 from billing.models import BilledMonth, Invoice, InvoiceLine, NumberSeries, TaxSummary
 from billing.queries import credits as queries
+from billing.rules.tax import tax_within
 from billing.services import correct
+from core.models import AuditEntry
+from core.money import Rounding
 from tests.billing import books
 from tests.billing.books import NOW, OCTOBER
+from tests.billing.crashes import crash_at
 from tests.billing.test_credit import amounts, credit
 
 
@@ -99,6 +104,43 @@ def test_a_credit_beside_the_month_end_disturbs_neither() -> None:
     assert BilledMonth.objects.filter(month=OCTOBER.next.first_day).count() == 20
     numbers = Invoice.objects.filter(kind="monthly").order_by("number")
     assert list(numbers.values_list("number", flat=True)) == list(range(1, 41))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_crash_at_any_point_leaves_a_credit_note_complete_or_not_begun() -> None:
+    invoice, operation = issued(), uuid4()
+    entries = AuditEntry.objects.count()
+    before_commit = 0
+
+    for point in range(1, 200):
+        assert crash_at(point, lambda: credit(invoice, 1_000, operation=operation))
+        if Invoice.objects.filter(corrects=invoice).exists():
+            break
+        before_commit += 1
+        assert AuditEntry.objects.count() == entries
+        assert not NumberSeries.objects.filter(kind="credit_note").exists()
+
+    # Before and after each of its statements, and before the commit.
+    assert before_commit >= 31
+    assert AuditEntry.objects.count() == entries + 1
+    note = credit(invoice, 1_000, operation=operation)
+    assert (note.number, queries.credited(invoice)) == (1, 1_000)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("rounding", list(Rounding))
+@pytest.mark.parametrize("rate", ["0", "0.08", "0.1", "0.2550"])
+def test_the_database_finds_the_same_tax_within_a_gross(rounding: Rounding, rate: str) -> None:
+    amounts = [*range(400), *range(10**15, 10**15 + 400)]
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT billing_tax_within(gross, %s, %s) FROM unnest(%s::numeric[]) gross",
+            [Decimal(rate), rounding.value, amounts],
+        )
+        found = [int(tax) for (tax,) in cursor.fetchall()]
+
+    assert found == [tax_within(gross, Decimal(rate), rounding) for gross in amounts]
 
 
 # What the portal itself would never store, drawn up as rows.

@@ -1,14 +1,11 @@
 """Several at once, and crashes at every point of a page."""
 
-import os
 import threading
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 import pytest
 from django.db import connection
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 from billing.enums import ParkReason
 from billing.models import BilledMonth, Invoice, NumberSeries
@@ -18,8 +15,7 @@ from billing.services.issue import Outcome
 from core import clock, work
 from tests.billing import books
 from tests.billing.books import NOW, OCTOBER
-
-KILLED = 9
+from tests.billing.crashes import crash_at
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -153,7 +149,7 @@ def test_a_crash_at_any_point_leaves_a_page_complete_or_not_begun() -> None:
     before_commit = after_commit = 0
 
     for point in range(1, 200):
-        killed = _crash_at(point)
+        killed = crash_at(point, books.bill)
         invoices = Invoice.objects.count()
         assert invoices in {0, 3}
         assert BilledMonth.objects.count() == invoices
@@ -170,41 +166,3 @@ def test_a_crash_at_any_point_leaves_a_page_complete_or_not_begun() -> None:
     assert books.bill() == Outcome()
     assert books.numbers() == [1, 2, 3]
     assert NumberSeries.objects.get().next == 4
-
-
-def _crash_at(point: int) -> bool:
-    """Bill the page in a process that dies at its `point`-th boundary; return whether it did."""
-    connection.close()
-    child = os.fork()
-    if child == 0:
-        try:
-            _die_at(point)
-            books.bill()
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) == KILLED
-
-
-def _die_at(point: int) -> None:
-    passed = 0
-
-    def boundary() -> None:
-        nonlocal passed
-        passed += 1
-        if passed == point:
-            os._exit(KILLED)
-
-    def around(do: Callable[..., Any]) -> Callable[..., Any]:
-        def bounded(*args: Any, **kwargs: Any) -> Any:
-            boundary()
-            try:
-                return do(*args, **kwargs)
-            finally:
-                boundary()
-
-        return bounded
-
-    psycopg.Cursor.execute = around(psycopg.Cursor.execute)  # type: ignore[method-assign]
-    psycopg.Copy.write = around(psycopg.Copy.write)  # type: ignore[method-assign]
-    BaseDatabaseWrapper._commit = around(BaseDatabaseWrapper._commit)  # type: ignore[attr-defined]
