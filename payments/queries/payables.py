@@ -9,7 +9,15 @@ from django.db.models import QuerySet, Sum
 
 from accounts.models import Organisation
 from billing.models import TaxSummary
-from payments.enums import LIVE, ChargeState, Hold, MethodState, PayableState, RefundState
+from payments.enums import (
+    LIVE,
+    ChargeState,
+    Hold,
+    MethodState,
+    PayableState,
+    RefundKind,
+    RefundState,
+)
 from payments.gateways import registry
 from payments.models import Charge, Payable, PaymentMethod, Refund
 from payments.rules import dunning
@@ -83,7 +91,12 @@ def outlook_of(payable: Payable) -> Outlook:
         organisation_id=payable.organisation_id,
         state__in=[MethodState.ACTIVE, MethodState.BROKEN],
     ).first()
-    refunds = Refund.objects.filter(charge__payable=payable).order_by("-id")
+    refunds = (
+        Refund.objects.filter(charge__payable=payable, kind=RefundKind.REFUND)
+        .exclude(state=RefundState.REJECTED)
+        .exclude(state=RefundState.FAILED, made_good_by__isnull=False)
+        .order_by("-id")
+    )
     return Outlook(
         payable=payable,
         live=live,

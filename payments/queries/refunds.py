@@ -15,8 +15,6 @@ from payments.enums import (
     REFUND_LIVE,
     ChargeState,
     CorrectionState,
-    PayableState,
-    RefundKind,
     RefundState,
 )
 from payments.models import Charge, ChargingStop, Correction, Payable, Refund
@@ -205,22 +203,14 @@ def refunds_of(payable_id: int) -> QuerySet[Refund]:
     )
 
 
-def reversed_payables() -> QuerySet[Payable]:
-    """Return payables that are owed again because a provider took money back. Rule: F19."""
-    return Payable.objects.filter(
-        state=PayableState.OPEN,
-        charges__refunds__kind=RefundKind.REVERSAL,
-    ).distinct()
-
-
 def due(now: datetime) -> list[tuple[int, int]]:
     """Return (refund, organisation) of refunds with which something is to be done by `now`.
 
     Nothing is sent where charging is stopped; what was sent is looked up all the same. Rule: R1.
     """
     stopped = set(ChargingStop.objects.values_list("scope", flat=True))
-    gateways = [scope[8:] for scope in stopped if scope.startswith("gateway:")]
-    organisations = [int(scope[13:]) for scope in stopped if scope.startswith("organisation:")]
+    gateways = [_named(scope) for scope in stopped if scope.startswith("gateway:")]
+    organisations = [int(_named(scope)) for scope in stopped if scope.startswith("organisation:")]
     is_time = Q(next_look_at=None) | Q(next_look_at__lte=now)
     prepared = (
         Q(state=RefundState.PREPARED)
@@ -236,10 +226,5 @@ def due(now: datetime) -> list[tuple[int, int]]:
     )
 
 
-def with_surplus() -> list[int]:
-    """Return payables for which more was captured than is owed and not given back. Rule: F10."""
-    return list(
-        Payable.objects.filter(captured__gt=F("gross") - F("credited") + F("refunded"))
-        .order_by("id")
-        .values_list("pk", flat=True)[:_AT_ONCE]
-    )
+def _named(scope: str) -> str:
+    return scope.partition(":")[2]

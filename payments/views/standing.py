@@ -9,9 +9,9 @@ from django.utils.translation import gettext, pgettext
 from accounts.enums import PaymentTerms
 from billing.rules import due
 from core.templatetags.writing import day, moment, money_in_text
-from payments.enums import ChargeState, Hold, PayableState
+from payments.enums import ChargeState, Hold, PayableState, RefundState
 from payments.gateways import registry
-from payments.models import Charge, Payable, PaymentMethod
+from payments.models import Charge, Payable, PaymentMethod, Refund
 from payments.queries.payables import Outlook
 
 
@@ -65,6 +65,15 @@ def told(outlook: Outlook | None, zone: ZoneInfo) -> Told:
             gettext(
                 "What the payment company told us does not match this invoice. Support is looking "
                 "into it; nothing more is charged until then."
+            ),
+        )
+    if payable.hold == Hold.REVERSED:
+        return Told(
+            gettext("being checked"),
+            "warn",
+            gettext(
+                "The payment company took the payment for this invoice back. Support is looking into "
+                "it; nothing more is charged until then."
             ),
         )
     if payable.overdue_at is not None:
@@ -145,10 +154,16 @@ def _given_back(outlook: Outlook) -> tuple[str, ...]:
         gettext("Refund of %(amount)s: %(state)s")
         % {
             "amount": money_in_text(refund.amount, refund.currency),
-            "state": refund.get_state_display(),
+            "state": _state_of(refund),
         }
         for refund in outlook.given_back
     )
+
+
+def _state_of(refund: Refund) -> str:
+    if refund.state == RefundState.FAILED:
+        return gettext("the payment company could not make it; Support pays it to you another way")
+    return str(refund.get_state_display())
 
 
 def _being_confirmed(live: Charge) -> Told:

@@ -3,15 +3,19 @@
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from accounts.models import Organisation, User
 from core import clock, work
+from core.ids import new_key
 from core.models import Work
 from core.work import GATEWAY_QUEUE
 from gateway_sandbox import Sandbox
 from payments.enums import RefundKind, RefundState
-from payments.models import Payable, Refund
-from payments.services import corrections, refunds
+from payments.gateways import registry
+from payments.models import Payable, PaymentMethod, Refund
+from payments.services import corrections, methods, moves, refunds
 from payments.services.corrections import Outcome
 from tests import make
+from tests.payments.test_paid_form import PROFILE_OF_A_COMPANY
 
 NOW = make.NOW
 HANAKO, TARO = "user:71", "user:72"
@@ -74,3 +78,25 @@ def assert_books_agree(sandbox: Sandbox) -> None:
 
 def parked() -> list[str]:
     return list(Work.objects.filter(state="parked").values_list("reason", flat=True))
+
+
+def paid_method(organisation: Organisation, root: User, sandbox: Sandbox) -> PaymentMethod:
+    """Register a buyer at Paid, approved, in place of what was registered before."""
+    gateway, key = registry.gateway("paid"), new_key()
+    payer = gateway.register(key=key, profile=PROFILE_OF_A_COMPANY)
+    sandbox.paid.approve(payer.reference)
+    for before in PaymentMethod.objects.filter(organisation=organisation, state="active"):
+        methods.detach(method_id=before.pk, reason="changed", actor=HANAKO, now=NOW)
+    method = PaymentMethod.objects.create(
+        organisation=organisation,
+        gateway=gateway.slug,
+        environment=gateway.account.environment,
+        merchant=gateway.account.merchant,
+        key=key,
+        registered_by=root,
+        created_at=NOW,
+        state_at=NOW,
+    )
+    moves.note_new(method, actor=HANAKO, now=NOW)
+    methods.activate(method, actor=HANAKO, now=NOW, payer=payer.reference, label="Aoba")
+    return method

@@ -20,6 +20,7 @@ from payments.models import Charge, Correction, Payable, Refund
 from payments.queries import refunds as queries
 from payments.rules.refunds import Share
 from payments.services import charges, collecting, corrections, refunds
+from payments.services.moves import move_charge
 from tests.billing import books
 from tests.payments import collected
 from tests.payments.backs import (
@@ -209,9 +210,9 @@ def test_nothing_is_credited_while_a_charge_is_not_decided(
     state: ChargeState, owing: Customer
 ) -> None:
     charge = prepared(owing)
-    Charge.objects.filter(pk=charge.pk).update(state=ChargeState.SENT, called_at=NOW)
+    move_charge(charge, ChargeState.SENT, now=NOW, step="capture", called_at=NOW, sent_at=NOW)
     if state != ChargeState.SENT:
-        Charge.objects.filter(pk=charge.pk).update(state=state)
+        move_charge(charge, state, now=NOW)
 
     with pytest.raises(corrections.ChargeUnderWay):
         credit(owing.payable, 1_000)

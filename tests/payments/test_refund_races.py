@@ -75,6 +75,20 @@ def at_once(*what: Callable[[], Any]) -> list[Any]:
     return results
 
 
+def beside(do: Callable[[], object]) -> threading.Thread:
+    """Begin to do something in a thread of its own."""
+
+    def run() -> None:
+        try:
+            do()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
 def credited() -> list[int]:
     notes = Invoice.objects.filter(kind=InvoiceKind.CREDIT_NOTE).order_by("number")
     return list(notes.values_list("gross", flat=True))
@@ -172,10 +186,7 @@ def test_a_late_answer_and_the_same_call_again_book_one_refund(
     """The first call's answer is under way for so long that it counts as lost."""
     (refund,) = credit(paid.payable, 2_000).refunds
     held = sandbox.faults.hold(REFUND_CALL)
-    slow = threading.Thread(
-        target=lambda: (refunds.carry_out(refund_id=refund.pk, now=NOW), connection.close())
-    )
-    slow.start()
+    slow = beside(lambda: refunds.carry_out(refund_id=refund.pk, now=NOW))
     assert held.reached.wait(10)
 
     refunds.look(refund_id=refund.pk, now=NOW + 2 * MINUTES)
@@ -195,10 +206,7 @@ def test_no_transaction_is_open_while_the_provider_is_asked(
 ) -> None:
     (refund,) = credit(paid.payable, 2_000).refunds
     held = sandbox.faults.hold(REFUND_CALL)
-    slow = threading.Thread(
-        target=lambda: (refunds.carry_out(refund_id=refund.pk, now=NOW), connection.close())
-    )
-    slow.start()
+    slow = beside(lambda: refunds.carry_out(refund_id=refund.pk, now=NOW))
     assert held.reached.wait(10)
 
     with connection.cursor() as cursor:
@@ -219,10 +227,7 @@ def test_nothing_is_credited_while_the_capture_is_under_way(sandbox: Sandbox) ->
         payable_id=customer.payable.pk, initiator=Initiator.SCHEDULE, actor=HANAKO, now=NOW
     )
     held = sandbox.faults.hold("POST /v2/checkout/orders")
-    capture = threading.Thread(
-        target=lambda: (charges.carry_out(charge_id=charge.pk, now=NOW), connection.close())
-    )
-    capture.start()
+    capture = beside(lambda: charges.carry_out(charge_id=charge.pk, now=NOW))
     assert held.reached.wait(10)
 
     with pytest.raises(corrections.ChargeUnderWay):

@@ -6,14 +6,22 @@ from datetime import timedelta
 import pytest
 from pytest_django import Settings
 
-from core.ids import new_key
 from core.models import AuditEntry, Mail
 from gateway_sandbox import Sandbox
 from payments.enums import DifferenceKind, PayableState, RefundState
 from payments.gateways import registry
-from payments.models import Charge, ChargingStop, Difference, Payable, Refund, Transition
+from payments.models import (
+    Charge,
+    ChargingStop,
+    Difference,
+    Payable,
+    PaymentMethod,
+    Refund,
+    Transition,
+)
 from payments.queries import refunds as queries
-from payments.services import charges, refunds, stops
+from payments.services import collecting, methods, refunds, stops
+from payments.services.moves import move_refund
 from tests.payments import collected
 from tests.payments.backs import (
     HANAKO,
@@ -22,6 +30,7 @@ from tests.payments.backs import (
     TARO,
     assert_books_agree,
     credit,
+    paid_method,
     parked,
     states,
     sums,
@@ -322,9 +331,7 @@ def test_staff_decide_that_a_refund_was_not_made_only_after_the_portal_has_asked
 
 def test_a_call_that_never_came_back_is_asked_about(owed_back: Refund, sandbox: Sandbox) -> None:
     """A process that ended in the call left SENT behind."""
-    Refund.objects.filter(pk=owed_back.pk).update(
-        state=RefundState.SENT, called_at=NOW, sent_at=NOW
-    )
+    move_refund(owed_back, RefundState.SENT, now=NOW, called_at=NOW, sent_at=NOW)
 
     tick(NOW + 2 * MINUTES)
     assert now_of(owed_back).state == RefundState.SENT
@@ -347,45 +354,60 @@ def test_a_refund_of_another_account_is_never_sent(
     assert sandbox.ledger.refunds == []
 
 
-def test_what_was_captured_twice_is_given_back_of_the_newer_charge(
-    paid: Customer, sandbox: Sandbox
-) -> None:
-    second = captured_twice(paid, sandbox)
-
-    tick()
-    tick(NOW + MINUTES)
-
-    (refund,) = Refund.objects.all()
-    assert (refund.charge_id, refund.amount, refund.state) == (second.pk, 5_500, "succeeded")
-    assert refund.credit_note is None
-    assert sums(paid.payable) == (PayableState.PAID, 0, 11_000, 5_500)
-    assert_books_agree(sandbox)
+# --- captured twice ---
 
 
-def captured_twice(customer: Customer, sandbox: Sandbox) -> Charge:
-    """Have a second charge succeed, as if the first had not been known when it was prepared.
-
-    By another number: PayPal takes no invoice twice.
-    """
+@pytest.fixture
+def twice(sandbox: Sandbox) -> tuple[Charge, Charge]:
+    """5,500 yen fixed at Paid and, as if that had not been known, captured by PayPal the day after."""
+    customer = collected.customer(sandbox)
+    paid_method(customer.organisation, customer.root, sandbox)
+    first = collected.charge(customer.payable)
     payables = Payable.objects.filter(pk=customer.payable.pk)
     payables.update(state=PayableState.OPEN, captured=0, closed_at=None)
-    first = Charge.objects.get(payable=customer.payable)
-    second = Charge.objects.create(
-        organisation=customer.organisation,
-        payable=customer.payable,
-        method=customer.method,
-        gateway=first.gateway,
-        environment=first.environment,
-        merchant=first.merchant,
-        key=new_key(),
-        number=f"{first.number}-2",
-        description=first.description,
-        amount=5_500,
-        currency="JPY",
-        on=first.on,
-        initiator=first.initiator,
-        created_at=NOW + MINUTES,
-    )
-    charges.carry_out(charge_id=second.pk, now=NOW + MINUTES)
+    for method in PaymentMethod.objects.filter(state="active"):
+        methods.detach(method_id=method.pk, reason="changed", actor=HANAKO, now=NOW)
+    collected.paypal_method(customer.organisation, customer.root, sandbox)
+    second = collected.charge(customer.payable, now=NOW + DAYS)
     payables.update(captured=11_000)
-    return second
+    return first, second
+
+
+def test_what_was_captured_twice_is_found_and_given_back_once(
+    twice: tuple[Charge, Charge], sandbox: Sandbox
+) -> None:
+    for _ in range(2):
+        collecting.plan(NOW)
+        tick()
+
+    (refund,) = Refund.objects.all()
+    assert (refund.charge, refund.amount, refund.state) == (twice[1], 5_500, "succeeded")
+    assert refund.credit_note is None
+    assert sums(twice[0].payable) == (PayableState.PAID, 0, 11_000, 5_500)
+    assert [row.amount for row in sandbox.ledger.refunds] == [5_500]
+
+
+def test_a_surplus_is_returned_once_and_staff_are_told_once(twice: tuple[Charge, Charge]) -> None:
+    payable_id = twice[0].payable_id
+
+    first = refunds.return_surplus(payable_id=payable_id, now=NOW)
+    again = refunds.return_surplus(payable_id=payable_id, now=NOW)
+
+    assert ([each.amount for each in first], again) == ([5_500], ())
+    assert Mail.objects.filter(text__contains=twice[1].capture).count() == 1
+
+
+def test_what_two_charges_paid_is_given_back_of_both(
+    twice: tuple[Charge, Charge], sandbox: Sandbox
+) -> None:
+    """11,000 were captured of 5,500; credited in whole, all of it goes back, of Paid's by hand."""
+    outcome = credit(twice[0].payable)
+    tick()
+
+    assert [(each.charge, each.amount) for each in outcome.refunds] == [
+        (twice[1], 5_500),
+        (twice[0], 5_500),
+    ]
+    assert states() == [(5_500, "succeeded"), (5_500, "failed")]
+    assert sums(twice[0].payable) == (PayableState.VOID, 5_500, 11_000, 5_500)
+    assert refunds.return_surplus(payable_id=twice[0].payable_id, now=NOW) == ()

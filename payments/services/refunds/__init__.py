@@ -1,7 +1,7 @@
 """Money back: intent, call, result, each committed by itself. Rule: R6, I09, F18.
 
 What is given back follows from the sums alone: what was captured beyond what is owed. Whoever
-changes them calls `give_back` in the same transaction; `plan` finds what was left.
+changes them calls `give_back` in the same transaction; the minute's tick finds what was left.
 """
 
 from payments.services.refunds.calls import carry_out, go_on, look, plan, settle

@@ -29,7 +29,7 @@ from payments.queries import refunds as queries
 from payments.rules import dunning
 from payments.services import charges, differences, stops
 from payments.services.moves import SCHEDULE, MovedBefore, move_refund
-from payments.services.refunds import owed, rows
+from payments.services.refunds import rows
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +37,10 @@ _ASKED = {RefundState.PENDING, RefundState.UNDECIDED}
 
 
 def plan(now: datetime) -> None:
-    """Ask for all that refunds need by `now`, found from state alone. Rule: R1."""
-    for payable_id in queries.with_surplus():
-        owed.return_surplus(payable_id=payable_id, now=now)
+    """Ask for all that refunds need by `now`, found from state alone. Rule: R1.
+
+    What was captured beyond what is owed, collecting finds (`return_surplus`).
+    """
     found = queries.due(now)
     if not found:
         return
