@@ -232,6 +232,11 @@ def is_due(job: Job) -> bool:
     return Work.objects.filter(kind=job.kind, state=WorkState.DUE).exists()
 
 
+def was_asked(job: Job, key: str) -> bool:
+    """Return whether a piece of this key was asked for in the last month, whatever became of it."""
+    return Work.objects.filter(kind=job.kind, key=key).exists()
+
+
 def due_count(queue: str, now: datetime) -> int:
     """Return how many pieces of work in `queue` are due and in nobody's hands."""
     return _due(now).filter(queue=queue).count()

@@ -16,6 +16,8 @@ REFUND = Job("payments.refund", queue=GATEWAY_QUEUE)
 PROCESS_NOTICE = Job("payments.process_notice", queue=GATEWAY_QUEUE)
 # Payload: gateway, since, until (days, the latter not included).
 RECONCILE = Job("payments.reconcile", queue=GATEWAY_QUEUE)
+# Once a day: who has an unsound row of money is charged no more by itself.
+CHECK_BOOKS = Job("payments.check_books")
 # Payload: payable_ids. Tell the root of invoices that were issued.
 ANNOUNCE = Job("payments.announce")
 # Payload: payable_id. What can no longer be collected by itself is overdue.

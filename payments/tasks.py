@@ -9,6 +9,7 @@ from payments.gateways.registry import NoSuchGateway
 from payments.services import (
     announcing,
     charges,
+    checking,
     collecting,
     journeys,
     methods,
@@ -159,3 +160,13 @@ def compare_books(payload: work.Payload, now: datetime) -> None:
         raise work.Passing(type(fault).__name__) from None
     except (GatewayMisconfigured, NoSuchGateway) as fault:
         raise work.Park(f"{type(fault).__name__}: {fault}") from None
+
+
+@work.plans_work
+def plan_check_of_books(now: datetime) -> None:
+    checking.plan(now)
+
+
+@work.handles(jobs.CHECK_BOOKS)
+def check_books(payload: work.Payload, now: datetime) -> None:
+    checking.check_books(now=now)

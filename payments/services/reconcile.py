@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from accounts import services as accounts
-from core import audit
+from core import audit, work
 from core.canonical import Json
 from core.work import ReasonMissing
 from payments import jobs
@@ -169,11 +170,12 @@ def plan(now: datetime) -> None:
     for slug, gateway in registry.gateways().items():
         last = queries.reconciled_until(slug, gateway.account)
         since = last or queries.first_charge_at(slug, gateway.account)
-        if since is None or since >= until:
+        key = f"{slug}:{until_on}"
+        if since is None or since >= until or work.was_asked(jobs.RECONCILE, key):
             continue
         with transaction.atomic():
             jobs.RECONCILE.enqueue(
-                key=f"{slug}:{until_on}",
+                key=key,
                 due_at=now,
                 payload={
                     "gateway": slug,
@@ -322,8 +324,11 @@ def _store(
     )
     if new:
         letters.staff_alert(
-            f"{gateway.name}: {len(new)} differences between our books and theirs",
-            [f"{each.get_kind_display()} {each.reference}" for each in new[:_ALERTED]],
+            _("Our books and a provider's differ"),
+            [
+                f"{each.gateway} {each.reference} {each.detail['number']}: {each.kind}"
+                for each in new[:_ALERTED]
+            ],
             organisation_id=None,
             now=now,
         )
