@@ -40,6 +40,7 @@ td.number, th.number { text-align: right; }
 form.inline { display: flex; flex-wrap: wrap; gap: 8px; align-items: end; }
 form.inline > * { flex: 1 1 10rem; }
 form.inline { margin: 12px 0; }
+main.wide button { width: auto; flex: 0 0 auto; }
 td form.inline { display: inline-flex; margin: 0 8px 0 0; }
 td form.inline > * { flex: 0 1 auto; width: auto; }
 td button { width: auto; margin: 0; min-height: 44px; }
@@ -55,7 +56,7 @@ def page(title: str, body: str, *, language: str = "en", banner: str, is_wide: b
         f'<!doctype html><html lang="{escape(language)}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{escape(title)}</title><link rel="stylesheet" href="/style.css"></head><body>'
-        f'<p class="sandbox">{escape(banner)}</p>'
+        f'<header class="sandbox">{escape(banner)}</header>'
         f"<main{wide}><h1>{escape(title)}</h1>{body}</main></body></html>"
     )
 

@@ -63,7 +63,13 @@ class Merchant:
             timeout=PATIENCE,
         )
 
-    def setup(self, *, key: str = "setup", locale: str = "ja-JP") -> Any:
+    def setup(
+        self,
+        *,
+        key: str = "setup",
+        locale: str = "ja-JP",
+        back: str = "http://localhost:8000/back?state=s1",
+    ) -> Any:
         return self.call(
             "POST",
             "/v3/vault/setup-tokens",
@@ -75,7 +81,7 @@ class Merchant:
                         "usage_type": "MERCHANT",
                         "usage_pattern": "RECURRING_POSTPAID",
                         "experience_context": {
-                            "return_url": "http://localhost:8000/back?state=s1",
+                            "return_url": back,
                             "cancel_url": "http://localhost:8000/no?state=s1",
                             "brand_name": "Vendor <Ltd>",
                             "locale": locale,
