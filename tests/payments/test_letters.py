@@ -754,7 +754,7 @@ Told = Callable[[PaymentMethod, datetime], None]
             Language.EN,
             "Your payment method can be used: PayPal",
             "From now on, your invoices are paid with this payment method.\n\n"
-            "Payment method: PayPal (h•••@example.com)\nSince: 22 November 2026\n"
+            "Payment method: PayPal (h•••@example.com)\nUsable since: 22 November 2026\n"
             "Collected now: KC-00000001\n\n"
             "If nobody in your company registered it, tell Support at once.\n\n"
             "Plan & Payment Method\n",
