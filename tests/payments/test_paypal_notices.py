@@ -226,6 +226,8 @@ def nobody_is_called() -> Iterator[None]:
         "http://api.paypal.com/v1/notifications/certs/CERT-1",
         "https://evilpaypal.com/v1/notifications/certs/CERT-1",
         "https://paypal.com/v1/notifications/certs/CERT-1",
+        "https://evilapi.paypal.com/v1/notifications/certs/CERT-1",
+        "https://api.paypal.com:443/v1/notifications/certs/CERT-1",
         "https://api.paypal.com.evil/v1/notifications/certs/CERT-1",
         "https://api.paypal.com./v1/notifications/certs/CERT-1",
         "https://api.paypal.com:8443/v1/notifications/certs/CERT-1",
