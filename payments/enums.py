@@ -160,7 +160,7 @@ class RefundState(models.TextChoices):
     UNDECIDED = "undecided", _("being confirmed")
     SUCCEEDED = "succeeded", _("succeeded")
     FAILED = "failed", _("failed")
-    REJECTED = "rejected", _("rejected")
+    REJECTED = "rejected", _("dropped")
 
 
 REFUND_LIVE = frozenset(
@@ -208,7 +208,7 @@ class CorrectionState(models.TextChoices):
 
     WAITING = "waiting", _("waits for a second person")
     DONE = "done", _("done")
-    REJECTED = "rejected", _("rejected")
+    REJECTED = "rejected", _("not approved")
 
 
 class NoticeState(models.TextChoices):
