@@ -238,9 +238,11 @@ def look_at(*, method_id: int, now: datetime) -> None:
         standing = gateway.standing(method.payer or method.key)
     except (AnswerLost, GatewayUnreachable, GatewayMisconfigured) as fault:
         logger.warning("a payer's standing is not known", extra={"method": method.pk})
-        _ask_again(method, now, getattr(fault, "retry_after", None))
-        return
-    _follow(method_id, standing, now)
+        goes_on = _ask_again(method, now, getattr(fault, "retry_after", None))
+    else:
+        goes_on = _follow(method_id, standing, now)
+    if not goes_on:
+        raise ReviewTooLong(f"method {method_id}")
 
 
 def forget_payer(*, method_id: int, now: datetime) -> None:
@@ -327,8 +329,8 @@ def _under_review(method: PaymentMethod, payer: Payer, actor: str, now: datetime
 
 
 @transaction.atomic
-def _follow(method_id: int, standing: Standing, now: datetime) -> None:
-    """Store what a payer's standing means for a method, in the state that it has now."""
+def _follow(method_id: int, standing: Standing, now: datetime) -> bool:
+    """Store what a payer's standing means for a method; return False for a review that is too long."""
     found = PaymentMethod.objects.get(pk=method_id)
     organisation = accounts.lock(found.organisation_id)
     method = PaymentMethod.objects.get(pk=method_id)
@@ -342,12 +344,13 @@ def _follow(method_id: int, standing: Standing, now: datetime) -> None:
     elif state is MethodState.BROKEN:
         _mend(method, standing, now)
     elif state in _WAITING:
-        _follow_review(method, organisation, standing, now)
+        return _follow_review(method, organisation, standing, now)
+    return True
 
 
 def _follow_review(
     method: PaymentMethod, organisation: Organisation, standing: Standing, now: datetime
-) -> None:
+) -> bool:
     known = {
         "payer": method.payer or method.key,
         "label": method.label or organisation.billing_name,
@@ -374,7 +377,8 @@ def _follow_review(
             **known,
         )
     else:
-        _ask_again(method, now, None)
+        return _ask_again(method, now, None)
+    return True
 
 
 def _mend(method: PaymentMethod, standing: Standing, now: datetime) -> None:
@@ -387,17 +391,16 @@ def _mend(method: PaymentMethod, standing: Standing, now: datetime) -> None:
         _look_later(method, review.next_look(method.state_at, method.looks + 1, now))
 
 
-def _ask_again(method: PaymentMethod, now: datetime, retry_after: timedelta | None) -> None:
-    """Put the next look off, or end the looks: of a review that is too long, a person is told."""
+def _ask_again(method: PaymentMethod, now: datetime, retry_after: timedelta | None) -> bool:
+    """Put the next look off, or end the looks; return False for a review that is too long."""
     if method.state == MethodState.ACTIVE:
         _look_later(method, now + max(timedelta(hours=1), retry_after or timedelta()))
-        return
+        return True
     at = review.next_look(method.state_at, max(1, method.looks), now)
     if at is not None and retry_after:
         at = max(at, now + retry_after)
     _look_later(method, at)
-    if at is None and method.state in _WAITING:
-        raise ReviewTooLong(f"method {method.pk}")
+    return at is not None or method.state not in _WAITING
 
 
 def _look_later(method: PaymentMethod, at: datetime | None, looks: int | None = None) -> None:

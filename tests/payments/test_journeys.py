@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from accounts.enums import Role
 from accounts.models import Organisation
 from core import clock, work
 from core.enums import WorkState
@@ -211,7 +212,7 @@ def test_a_return_belongs_to_who_set_out_and_to_the_organisation(
 ) -> None:
     hokuto = make.organisation(name="Hokuto Sensors")
     other_root = visits.client_of(visits.root_of(hokuto))
-    manager = visits.client_of(make.member(aoba, role="manager").user)
+    manager = visits.client_of(make.member(aoba, role=Role.MANAGER).user)
     back = sandbox.paypal.approve(visits.set_out(root, aoba))
     path = visits.path_of(back)
     at_theirs = path.replace(str(aoba.public_id), str(hokuto.public_id))
