@@ -29,7 +29,8 @@ from tests.billing import books
 from tests.billing.test_credit import credit
 from tests.core.test_letters import Page
 
-pytestmark = pytest.mark.django_db
+# Methods, charges and refunds are stored as a letter needs them, without their history.
+pytestmark = [pytest.mark.django_db, pytest.mark.unsound_books]
 
 NOW = make.NOW
 ORIGIN = "http://localhost:8000"
