@@ -27,6 +27,7 @@ from plans import queries as plans
 from tests import make
 from tests.billing import books
 from tests.billing.test_credit import credit
+from tests.billing.test_issue_races import at_once
 from tests.core.test_letters import Page
 
 # Methods, charges and refunds are stored as a letter needs them, without their history.
@@ -358,6 +359,16 @@ def test_an_invoice_is_announced_once() -> None:
     told = [letters.invoices_issued([payable], NOW) for _ in range(2)]
 
     assert told == [1, 0]
+    assert Mail.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_eight_at_once_announce_an_invoice_once() -> None:
+    payable = owed(organisation())
+
+    told = at_once(lambda: announcing.announce(payable_ids=[payable.pk], now=NOW), 8)
+
+    assert sorted(told) == [0] * 7 + [1]
     assert Mail.objects.count() == 1
 
 
