@@ -35,7 +35,7 @@ class App:
 
     def _through_faults(self, request: Request) -> Answer:
         world = self.world
-        mark = len(world.ledger.every(Notice))
+        mark = world.ledger.count(Notice)
 
         def send_notices() -> None:
             made = frozenset(row.id for row in world.ledger.every(Notice)[mark:])

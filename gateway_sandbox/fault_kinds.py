@@ -178,14 +178,17 @@ class Limit(Fault):
     refused: int = 0
     _lately: deque[datetime] = field(default_factory=deque)
 
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
     def before(self, passage: Passage) -> Answer | None:
-        while self._lately and passage.now - self._lately[0] >= _MINUTE:
-            self._lately.popleft()
-        if len(self._lately) < self.per_minute:
-            self._lately.append(passage.now)
-            return None
-        self.refused += 1
-        rest = (self._lately[0] + _MINUTE - passage.now).total_seconds()
+        with self._lock:
+            while self._lately and passage.now - self._lately[0] >= _MINUTE:
+                self._lately.popleft()
+            if len(self._lately) < self.per_minute:
+                self._lately.append(passage.now)
+                return None
+            self.refused += 1
+            rest = (self._lately[0] + _MINUTE - passage.now).total_seconds()
         wait = {"Retry-After": str(max(1, int(rest) + 1))}
         return refusal(429, "RATE_LIMIT_REACHED").with_headers(wait)
 

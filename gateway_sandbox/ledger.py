@@ -47,6 +47,13 @@ _KINDS: tuple[type[Row], ...] = (
     Notice,
     Keep,
 )
+# What rows are looked for by, besides their id. Such a column never changes.
+_LOOKED_FOR_BY: dict[type[Row], str] = {
+    Capture: "invoice_id",
+    Refund: "capture",
+    Reversal: "capture",
+    Trade: "member",
+}
 KEPT_REQUESTS = 20_000
 
 
@@ -56,6 +63,7 @@ class Ledger:
     def __init__(self, file: Path | None = None) -> None:
         self._lock = threading.RLock()
         self._rows: dict[type[Row], dict[str, Row]] = {kind: {} for kind in _KINDS}
+        self._found_by: dict[tuple[type[Row], str], list[Row]] = {}
         self._requests: list[Request] = []
         self._dirty: dict[tuple[type[Row], str], Row | None] = {}
         self._depth = 0
@@ -79,9 +87,15 @@ class Ledger:
 
     def put(self, row: R) -> R:
         """Add a row, or note that it was changed."""
-        self._rows[type(row)][row.id] = row
+        self._keep(row)
         self._dirty[type(row), row.id] = row
         return row
+
+    def _keep(self, row: Row) -> None:
+        rows, kind = self._rows[type(row)], type(row)
+        if row.id not in rows and (column := _LOOKED_FOR_BY.get(kind)):
+            self._found_by.setdefault((kind, getattr(row, column)), []).append(row)
+        rows[row.id] = row
 
     def drop(self, kind: type[Row], row_id: str) -> None:
         """Forget a row."""
@@ -95,7 +109,17 @@ class Ledger:
 
     def every(self, kind: type[R]) -> list[R]:
         """Return the rows of a kind themselves, oldest first."""
-        return [row for row in self._rows[kind].values() if isinstance(row, kind)]
+        with self._lock:
+            return [row for row in self._rows[kind].values() if isinstance(row, kind)]
+
+    def of(self, kind: type[R], value: str) -> list[R]:
+        """Return the rows of a kind that are looked for by this value, oldest first."""
+        with self._lock:
+            return [row for row in self._found_by.get((kind, value), ()) if isinstance(row, kind)]
+
+    def count(self, kind: type[Row]) -> int:
+        """Return how many rows of a kind there are."""
+        return len(self._rows[kind])
 
     def note(self, request: Request) -> None:
         """Add a request that came in; its status is filled in when it is answered."""
@@ -232,7 +256,7 @@ class Ledger:
             if kind := kinds.get(name):
                 columns: dict[str, Any] = json.loads(body)
                 row = read_row(kind, columns)
-                self._rows[kind][row.id] = row
+                self._keep(row)
 
 
 def _open(file: Path) -> sqlite3.Connection:

@@ -46,6 +46,7 @@ class Notices:
         self._closing = threading.Event()
         self._held = threading.Event()
         self._thread: threading.Thread | None = None
+        self._due: dict[str, Notice] = {}
 
     @property
     def certificate_url(self) -> str:
@@ -91,8 +92,13 @@ class Notices:
             is_due=bool(self._notify),
         )
         ledger.put(notice)
-        self._wake.set()
+        self._note(notice)
         return notice
+
+    def _note(self, notice: Notice) -> None:
+        if notice.is_due:
+            self._due[notice.id] = notice
+            self._wake.set()
 
     # --- they are signed ---
 
@@ -166,9 +172,8 @@ class Notices:
         with ledger.change():
             due = [
                 row
-                for row in ledger.every(Notice)
-                if row.is_due
-                and (only is None or row.id in only)
+                for row in self._due.values()
+                if (only is None or row.id in only)
                 and (row.next_try_at is None or row.next_try_at <= now)
             ]
         for notice in due:
@@ -181,6 +186,8 @@ class Notices:
                 pause = min(timedelta(seconds=2**notice.tries), LONGEST_PAUSE)
                 notice.next_try_at = self._clock.now() + pause
                 ledger.put(notice)
+                if not notice.is_due:
+                    self._due.pop(notice.id, None)
 
     def every(self, ledger: Ledger) -> list[Notice]:
         """Return copies of all notices, oldest first."""
@@ -195,11 +202,14 @@ class Notices:
                 raise KeyError(notice_id)
             notice.is_due, notice.next_try_at = bool(self._notify), None
             ledger.put(notice)
-        self._wake.set()
+            self._note(notice)
 
     def start(self, ledger: Ledger) -> None:
         """Begin to send by itself, if somebody is to be notified."""
         if self._notify:
+            with ledger.change():
+                for notice in ledger.every(Notice):
+                    self._note(notice)
             self._thread = threading.Thread(target=self._run, args=(ledger,), daemon=True)
             self._thread.start()
 

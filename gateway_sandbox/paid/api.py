@@ -170,7 +170,7 @@ class Paid:
 
     def available(self, member: Member) -> int:
         """Return how much more a member may buy for, in yen."""
-        trades = [row for row in self._world.ledger.every(Trade) if row.member == member.id]
+        trades = self._world.ledger.of(Trade, member.id)
         owed = [row.price for row in trades if row.status in _STILL_OWED and row.settled_on is None]
         return member.limit - sum(owed)
 

@@ -81,8 +81,7 @@ def _take(world: World, order: Order) -> None:
     """Take the money, or refuse. Raises Refused, and nothing was taken."""
     ledger, tricks, now = world.ledger, world.tricks, world.now()
     if order.invoice_id and any(
-        row.invoice_id == order.invoice_id and row.status not in {"DECLINED", "FAILED"}
-        for row in ledger.every(Capture)
+        row.status not in {"DECLINED", "FAILED"} for row in ledger.of(Capture, order.invoice_id)
     ):
         raise Refused("DUPLICATE_INVOICE_ID", where="/purchase_units/0/invoice_id")
     if issue := payer_of(world, order.email).declines:

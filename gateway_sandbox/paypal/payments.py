@@ -71,7 +71,7 @@ def _refundable(world: World, taken: Capture) -> int:
     }
     if issue := issues.get(taken.status):
         raise Refused(issue)
-    if any(row.capture == taken.id for row in world.ledger.every(Reversal)):
+    if world.ledger.of(Reversal, taken.id):
         raise Refused("REFUND_NOT_PERMITTED_DUE_TO_CHARGEBACK")
     if world.now() - taken.created_at > REFUND_LIMIT:
         raise Refused("REFUND_TIME_LIMIT_EXCEEDED")
@@ -83,7 +83,7 @@ def _refundable(world: World, taken: Capture) -> int:
 
 def given_back(world: World, taken: Capture, states: set[str]) -> int:
     """Return the sum of a capture's refunds in these states."""
-    rows = [row for row in world.ledger.every(Refund) if row.capture == taken.id]
+    rows = world.ledger.of(Refund, taken.id)
     return sum(row.amount for row in rows if row.status in states)
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 import requests
@@ -169,6 +170,18 @@ def test_a_notice_is_sent_again_until_it_is_taken() -> None:
 
     assert kinds == ["VAULT.PAYMENT-TOKEN.CREATED"] * 2
     assert listener.got[0][1] == listener.got[1][1]
+
+
+def test_what_nobody_took_is_sent_after_a_restart(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.sqlite"
+    with listening() as listener:
+        with Sandbox(ledger=file, notify="http://127.0.0.1:9/") as sandbox:
+            sandbox.hold_notices()
+            Merchant(sandbox).agreement()
+        with Sandbox(ledger=file, notify=listener.url):
+            kinds = listener.await_sent(1)
+
+    assert kinds == ["VAULT.PAYMENT-TOKEN.CREATED"]
 
 
 def test_notices_can_be_held_back_and_come_before_the_answer() -> None:
