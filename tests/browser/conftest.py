@@ -38,6 +38,7 @@ class Watch:
     """What went wrong in the pages of a test: words on the console, requests to elsewhere."""
 
     origin: str
+    also: str = ""  # where a payer is led to, as a page of its own
     faults: list[str] = field(default_factory=list)
 
     def over(self, page: Page) -> None:
@@ -52,11 +53,17 @@ class Watch:
 
     def _asked(self, request: Request) -> None:
         parts = urlsplit(request.url)
-        if (
-            parts.scheme not in {"data", "blob"}
-            and f"{parts.scheme}://{parts.netloc}" != self.origin
-        ):
-            self.faults.append(f"asked {request.url}")
+        asked = f"{parts.scheme}://{parts.netloc}"
+        if parts.scheme in {"data", "blob"} or asked == self.origin:
+            return
+        if asked == self.also and (request.is_navigation_request() or _is_of(request, asked)):
+            return
+        self.faults.append(f"asked {request.url}")
+
+
+def _is_of(request: Request, origin: str) -> bool:
+    """Return whether a page of this origin itself asks."""
+    return request.frame.url.startswith(f"{origin}/")
 
 
 def _chromium() -> str:

@@ -72,8 +72,9 @@ def _charge(payable: Payable, state: ChargeState) -> Charge:
         payable_id=payable.pk, initiator=Initiator.SCHEDULE, actor="system:test", now=make.NOW
     )
     if state is not ChargeState.PREPARED:
-        called = {"called_at": make.NOW, "sent_at": make.NOW}
-        moves.move_charge(charge, ChargeState.SENT, now=make.NOW, **called)
+        moves.move_charge(
+            charge, ChargeState.SENT, now=make.NOW, called_at=make.NOW, sent_at=make.NOW
+        )
     if state not in {ChargeState.PREPARED, ChargeState.SENT}:
         moves.move_charge(charge, state, now=make.NOW)
     return charge

@@ -162,12 +162,12 @@ def test_the_page_asks_the_same_number_of_queries_whatever_there_was(
             environment="local",
             merchant="paid",
             key=f"old-{number}",
-            state=MethodState.REJECTED,
             registered_by=visits.root_of(aoba),
             created_at=make.NOW,
             state_at=make.NOW,
         )
         moves.note_new(method, actor="system:test", now=make.NOW)
+        moves.move_method(method, MethodState.REJECTED, now=make.NOW)
     plans.forget()
     with django_assert_num_queries(10):
         root.get(url)
