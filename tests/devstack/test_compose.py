@@ -80,7 +80,7 @@ def test_no_secret_has_a_value_and_only_the_web_server_is_published(
 ) -> None:
     text = (ROOT / "docker-compose.yml").read_text()
 
-    assert re.findall(r"(?:PASSWORD|SECRET_KEY)\w*: (?!\$\{).+", text) == []
+    assert re.findall(r"(?:PASSWORD|SECRET|AUTH_CODE)\w*: (?!\$\{).+", text) == []
     assert {name for name, service in compose["services"].items() if "ports" in service} == {"web"}
     assert compose["services"]["web"]["ports"] == ["127.0.0.1:8000:8000"]
 
@@ -93,6 +93,14 @@ def test_the_settings_find_every_variable_they_need(
     given = set(compose["services"]["web"]["environment"])
 
     assert required - given == set()
+
+
+def test_the_payment_companies_find_every_variable_but_a_stand_ins(compose: dict[str, Any]) -> None:
+    source = (ROOT / "billing_portal" / "gateways.py").read_text()
+    read = set(re.findall(r'"((?:PAYPAL|PAID)_\w+)"', source))
+
+    # PayPal's own addresses are known; only the sandbox's has to be told, and not in production.
+    assert read - set(compose["services"]["web"]["environment"]) == {"PAYPAL_ENDPOINT"}
 
 
 def test_the_image_runs_as_an_account_without_rights(dockerfile: str) -> None:
