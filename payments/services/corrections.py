@@ -28,10 +28,10 @@ from payments.enums import (
     MethodState,
     PayableState,
 )
-from payments.models import Charge, Correction, Difference, Payable, PaymentMethod, Refund
+from payments.models import Charge, Correction, Payable, PaymentMethod, Refund
 from payments.queries import refunds as queries
 from payments.rules import refunds as rules
-from payments.services import charges, collecting, letters, refunds
+from payments.services import charges, collecting, differences, letters, refunds
 from payments.services.refunds import rows
 
 __all__ = [
@@ -214,9 +214,7 @@ def release_hold(*, payable_id: int, reason: str, actor: str, now: datetime) -> 
     if payable.state != PayableState.OPEN or payable.hold not in STAFF_HOLDS:
         raise NotHeld
     _check_nothing_live(payable)
-    Difference.objects.filter(charge__payable=payable, resolved_at=None).update(
-        resolved_at=now, resolved_by=actor, resolution=reason
-    )
+    differences.resolve_held(payable, actor=actor, resolution=reason, now=now)
     _collect_again(payable, "payable.released", reason, actor, now)
     return payable
 
@@ -341,6 +339,8 @@ def _carry_out(
         collecting.apply_sums(payable, now)
         _decide(correction, actor, reason, now)
         return Outcome(correction)
+    # What was too much before has nothing to do with the note, and is not given back in its name.
+    refunds.give_surplus_back(payable, now)
     note = correct.credit(
         organisation_id=payable.organisation_id,
         invoice_id=payable.invoice_id or 0,
@@ -369,7 +369,10 @@ def _decide(correction: Correction, actor: str, reason: str, now: datetime) -> N
     correction.decided_by, correction.decided_at = actor, now
     correction.decision = " ".join(reason.split())[:255]
     correction.save()
-    _record(correction, correction.state, actor, correction.decision or correction.reason, now)
+    said = correction.decision or correction.reason
+    if correction.payable.state != PayableState.OPEN:
+        differences.resolve_held(correction.payable, actor=actor, resolution=said, now=now)
+    _record(correction, correction.state, actor, said, now)
 
 
 def _record(correction: Correction, what: str, actor: str, reason: str, now: datetime) -> None:

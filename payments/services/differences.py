@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from django.db.models import Q
+
 from core.canonical import Json
-from payments.enums import DifferenceKind
-from payments.models import Charge, Difference, Refund
+from payments.enums import ChargeState, DifferenceKind, RefundKind
+from payments.models import Charge, Difference, Payable, Refund
 
 
 def note(
@@ -38,5 +40,18 @@ def note(
 def resolve_of(refund: Refund, *, actor: str, resolution: str, now: datetime) -> int:
     """Resolve what is open about a refund; return how many differences it was."""
     return Difference.objects.filter(refund=refund, resolved_at=None).update(
+        resolved_at=now, resolved_by=actor, resolution=resolution[:400]
+    )
+
+
+def resolve_held(payable: Payable, *, actor: str, resolution: str, now: datetime) -> int:
+    """Resolve what kept a payable from being charged, staff having decided; return how many.
+
+    That is money taken back, and charges that differed and took nothing in the end.
+    """
+    is_settled = Q(refund__kind=RefundKind.REVERSAL) | (
+        Q(refund=None) & ~Q(charge__state=ChargeState.SUCCEEDED)
+    )
+    return Difference.objects.filter(is_settled, charge__payable=payable, resolved_at=None).update(
         resolved_at=now, resolved_by=actor, resolution=resolution[:400]
     )

@@ -16,7 +16,7 @@ from payments.enums import (
     Initiator,
     PayableState,
 )
-from payments.models import Charge, Correction, Payable, Refund
+from payments.models import Charge, Correction, Difference, Payable, Refund
 from payments.queries import refunds as queries
 from payments.rules.refunds import Share
 from payments.services import charges, collecting, corrections, refunds
@@ -432,8 +432,23 @@ def test_a_method_that_works_again_does_not_charge_what_was_reversed(
     corrections.release_hold(payable_id=paid.payable.pk, reason="settled", actor=TARO, now=NOW)
 
     assert (row(paid).hold, row(paid).next_charge_at) == (Hold.NOTHING, NOW)
+    assert not Difference.objects.filter(resolved_at=None).exists()
     with pytest.raises(corrections.NotHeld):
         corrections.release_hold(payable_id=paid.payable.pk, reason="x", actor=TARO, now=NOW)
+
+
+def test_what_was_reversed_is_written_off_and_staff_have_nothing_left_to_do(
+    paid: Customer, sandbox: Sandbox
+) -> None:
+    charge = Charge.objects.get()
+    reverse(charge, sandbox.paypal.chargeback(charge.capture).id)
+    assert Difference.objects.filter(resolved_at=None).count() == 1
+
+    give_up(paid)
+
+    assert sums(paid.payable) == (WRITTEN_OFF, 0, 5_500, 5_500)
+    assert not Difference.objects.filter(resolved_at=None).exists()
+    assert_books_agree(sandbox)
 
 
 def test_a_reversal_drops_the_refund_that_was_not_sent(paid: Customer, sandbox: Sandbox) -> None:

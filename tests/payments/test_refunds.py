@@ -1,12 +1,13 @@
 """Money given back through PayPal: each answer, each fault, over real HTTP. Rule: R6, I09, F10, F18."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from pytest_django import Settings
 
-from core.models import AuditEntry, Mail
+from core import books
+from core.models import AuditEntry, Mail, Work
 from gateway_sandbox import Sandbox
 from payments.enums import DifferenceKind, PayableState, RefundState
 from payments.gateways import registry
@@ -404,10 +405,40 @@ def test_what_two_charges_paid_is_given_back_of_both(
     outcome = credit(twice[0].payable)
     tick()
 
-    assert [(each.charge, each.amount) for each in outcome.refunds] == [
-        (twice[1], 5_500),
-        (twice[0], 5_500),
+    rows = Refund.objects.order_by("id").values_list("charge", "amount", "credit_note", "state")
+    assert list(rows) == [
+        (twice[1].pk, 5_500, None, "succeeded"),
+        (twice[0].pk, 5_500, outcome.credit_note and outcome.credit_note.pk, "failed"),
     ]
-    assert states() == [(5_500, "succeeded"), (5_500, "failed")]
+    assert [each.charge_id for each in outcome.refunds] == [twice[0].pk]
     assert sums(twice[0].payable) == (PayableState.VOID, 5_500, 11_000, 5_500)
     assert refunds.return_surplus(payable_id=twice[0].payable_id, now=NOW) == ()
+
+
+# --- what the audit of the books says of it ---
+
+
+def test_the_books_are_sound_while_staff_make_good_in_parts(
+    owed_back: Refund, sandbox: Sandbox
+) -> None:
+    sandbox.faults.status(REFUND_CALL, 422, issue="REFUND_FAILED_INSUFFICIENT_FUNDS")
+    tick()
+    by_hand(owed_back, 1_500, "TR-1")
+
+    assert about_refunds(NOW + 10 * DAYS) == []
+
+
+@pytest.mark.unsound_books
+def test_a_refund_that_nobody_looks_after_is_a_breach(owed_back: Refund) -> None:
+    assert about_refunds(NOW + 2 * DAYS) == []
+
+    (breach,) = about_refunds(NOW + 4 * DAYS)
+
+    assert breach.startswith("I06 a refund has been under way for more than three days")
+
+
+def about_refunds(now: datetime) -> list[str]:
+    """Return the breaches that the audit finds of attempts and refunds, with time gone by."""
+    Work.objects.all().delete()
+    among = [check for check in books.checks() if check.invariant in {"I06", "I07", "I09"}]
+    return [str(breach) for breach in books.breaches(now=now, among=among)]

@@ -53,11 +53,11 @@ ATTEMPTS = (
         "more is kept than is owed, and nothing gives it back",
         """
         WITH back AS (
-            SELECT c.payable_id, sum(r.amount) AS amount
+            SELECT c.payable_id, sum(r.amount - COALESCE((
+                SELECT sum(o.amount) FROM payments_refund o
+                WHERE o.instead_of_id = r.id AND o.state <> 'rejected'), 0)) AS amount
             FROM payments_refund r JOIN payments_charge c ON c.id = r.charge_id
-            WHERE r.state NOT IN ('succeeded', 'rejected') AND NOT EXISTS (
-                SELECT FROM payments_refund o
-                WHERE o.instead_of_id = r.id AND o.state NOT IN ('failed', 'rejected'))
+            WHERE r.state NOT IN ('succeeded', 'rejected')
             GROUP BY 1
         )
         SELECT p.id AS payable, p.organisation_id AS organisation, p.captured, p.refunded,

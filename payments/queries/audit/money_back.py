@@ -1,4 +1,4 @@
-"""I09: never more given back than was captured, and only for what was credited."""
+"""I09, I06: never more given back than was captured, only for what was credited, and not forgotten."""
 
 from core.books import by_sql
 
@@ -33,5 +33,24 @@ MONEY_BACK = (
             OR bool_or(n.kind <> 'credit_note' OR n.corrects_id IS DISTINCT FROM p.invoice_id)
         ORDER BY 1
         """,
+    ),
+    by_sql(
+        "I06",
+        "a refund has been under way for more than three days, and nobody looks",
+        """
+        SELECT r.id AS refund, r.organisation_id AS organisation, r.state, r.created_at
+        FROM payments_refund r
+        WHERE r.state IN ('prepared', 'sent', 'pending', 'undecided')
+          AND r.created_at < %(now)s::timestamptz - interval '72 hours'
+          AND (r.next_look_at IS NULL
+               OR r.next_look_at < %(now)s::timestamptz - interval '15 minutes')
+          AND NOT EXISTS (SELECT FROM core_work w
+              WHERE w.state <> 'done' AND w.kind = 'payments.refund' AND w.key = r.id::text)
+          AND NOT EXISTS (SELECT FROM payments_difference d
+              WHERE d.refund_id = r.id AND d.resolved_at IS NULL)
+          AND NOT EXISTS (SELECT FROM payments_chargingstop)
+        ORDER BY 1
+        """,
+        timed=True,
     ),
 )

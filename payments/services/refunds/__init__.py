@@ -5,7 +5,7 @@ changes them calls `give_back` in the same transaction; the minute's tick finds 
 """
 
 from payments.services.refunds.calls import carry_out, go_on, look, plan, settle
-from payments.services.refunds.owed import give_back, return_surplus
+from payments.services.refunds.owed import give_back, give_surplus_back, return_surplus
 from payments.services.refunds.reversals import record_reversal
 from payments.services.refunds.staff import (
     AmountDiffers,
@@ -37,6 +37,7 @@ __all__ = [
     "decide_made",
     "decide_not_made",
     "give_back",
+    "give_surplus_back",
     "go_on",
     "look",
     "plan",

@@ -65,9 +65,13 @@ def return_surplus(*, payable_id: int, now: datetime) -> tuple[Refund, ...]:
     Rule: F10, R10.
     """
     organisation_id = Payable.objects.values_list("organisation_id", flat=True).get(pk=payable_id)
-    organisation = accounts.lock(organisation_id)
-    payable = rows.locked_payable(payable_id)
-    with translation.override(organisation.language):
+    accounts.lock(organisation_id)
+    return give_surplus_back(rows.locked_payable(payable_id), now)
+
+
+def give_surplus_back(payable: Payable, now: datetime) -> tuple[Refund, ...]:
+    """Do what `return_surplus` does, for a payable that the caller has locked, its organisation first."""
+    with translation.override(payable.organisation.language):
         reason = gettext("More was paid for %(number)s than is owed.") % {"number": payable.number}
     made = give_back(payable, reason=reason, actor=SCHEDULE, now=now)
     if made:
@@ -78,7 +82,7 @@ def return_surplus(*, payable_id: int, now: datetime) -> tuple[Refund, ...]:
                 f" · {refund.charge.gateway} {refund.charge.capture}"
                 for refund in made
             ],
-            organisation_id=organisation_id,
+            organisation_id=payable.organisation_id,
             now=now,
         )
     return made
