@@ -339,6 +339,9 @@ def test_a_payer_without_registration_approves_one_payment(far: Far) -> None:
     assert far.gateway.capture(charge) == settled(far)
     assert far.gateway.capture(charge) == settled(far)
     assert far.gateway.look_up(charge) == settled(far)
+    asked = far.sandbox.ledger.requests_to("POST /v2/checkout/*")
+    keys = [each.headers["paypal-request-id"] for each in asked]
+    assert keys == ["c-1", "c-1-capture", "c-1-capture", "c-1-capture"]
 
 
 def test_an_announcement_that_leads_nowhere_is_undecided(far: Far) -> None:

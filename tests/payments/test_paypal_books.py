@@ -82,6 +82,19 @@ def test_a_long_time_is_asked_for_in_spans_that_paypal_takes() -> None:
     ]
 
 
+def test_a_movement_between_two_spans_is_told_once() -> None:
+    between = page(movement(transaction_initiation_date="2026-10-31T00:00:00+0000"))
+
+    records, asked = told([between], days=60)
+
+    assert [each.reference for each in records] == ["CAP-1"]
+    assert len(asked) == 2
+
+
+def test_a_movement_at_the_very_end_is_another_times() -> None:
+    assert told([page(movement(transaction_initiation_date="2026-10-31T00:00:00Z"))])[0] == []
+
+
 def test_a_span_of_too_many_pages_is_asked_for_in_halves() -> None:
     records, asked = told([page(movement(), pages=21), page(movement()), page()])
 
@@ -157,3 +170,26 @@ def test_books_that_cannot_be_read_are_not_read_halfway(changes: dict[str, str])
 def test_a_page_that_is_lost_loses_the_books() -> None:
     with pytest.raises(AnswerLost):
         told([page(movement(), pages=2), said(503)])
+
+
+def test_a_capture_is_found_by_our_key_before_its_number() -> None:
+    other = movement(transaction_id="CAP-2", custom_field="c-0")
+    refused = movement(transaction_id="CAP-3", transaction_status="D")
+    unrelated = movement(transaction_id="CAP-4", custom_field="c-9", invoice_id="INV-9")
+
+    assert found([other, refused, movement()]) == "CAP-1"
+    assert found([unrelated, refused, other]) == "CAP-2"
+    assert found([unrelated, refused]) == ""
+
+
+def found(movements: list[dict[str, Any]]) -> str:
+    """Return the capture that is found among these for our key and number."""
+    with Wire([page(*movements)]) as paypal:
+        record = books.capture_of(
+            PayPalApi(wire.account(paypal.url)),
+            key="c-1",
+            number="INV-1",
+            since=SINCE,
+            until=SINCE + timedelta(days=10),
+        )
+    return record.reference if record else ""
