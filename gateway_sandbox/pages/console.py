@@ -12,7 +12,7 @@ from gateway_sandbox.paid.api import Paid
 from gateway_sandbox.paid.control import PaidStaff
 from gateway_sandbox.paypal.control import PayPalStaff
 from gateway_sandbox.paypal.errors import refusal
-from gateway_sandbox.rows import Keep, Request
+from gateway_sandbox.rows import Key, Member, Request, SetupToken
 from gateway_sandbox.world import World
 
 HOME = "/sandbox/"
@@ -68,7 +68,7 @@ class Console:
     def _all_acts(self) -> dict[str, Callable[[Form], object]]:
         paypal, paid, world = self._paypal_staff, self._paid_staff, self._world
         return {
-            "advance": self._advance,
+            "age": self._age,
             "charges": lambda form: paypal.decline(form["id"], form.get("issue", "")),
             "delete_agreement": lambda form: paypal.delete_agreement(form["id"]),
             "complete": lambda form: paypal.complete(form["id"]),
@@ -91,11 +91,22 @@ class Console:
             "send_notice": lambda form: world.notices.send_again(world.ledger, form["id"]),
         }
 
-    def _advance(self, form: Form) -> None:
-        self._world.clock.advance(timedelta(hours=float(form["hours"])))
-        with self._world.ledger.change():
-            offset = self._world.clock.offset.total_seconds()
-            self._world.ledger.put(Keep("clock", str(offset)))
+    def _age(self, form: Form) -> None:
+        """Make what ends by itself older; the clock stays.
+
+        Moved, it would date notices ahead of the portal's own clock, which then refuses them.
+        """
+        by, ledger = timedelta(hours=float(form["hours"])), self._world.ledger
+        with ledger.change():
+            for key in ledger.every(Key):
+                key.created_at -= by
+                ledger.put(key)
+            for visit in ledger.every(SetupToken):
+                visit.created_at -= by
+                ledger.put(visit)
+            for member in ledger.every(Member):
+                member.registered_at -= by
+                ledger.put(member)
 
     def _next_capture(self, form: Form) -> None:
         paypal = self._paypal_staff

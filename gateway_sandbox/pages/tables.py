@@ -54,16 +54,17 @@ _PATHS = (
 
 
 def clock(now: datetime) -> str:
-    """Return the sandbox's time, and how to move it."""
+    """Return the sandbox's time, and how to make older what ends by itself."""
     return _section(
         "clock",
         "Clock",
-        f"<p>It is {now:%Y-%m-%d %H:%M:%S} UTC here. Keys, tokens and reviews go by this clock.</p>"
+        f"<p>It is {now:%Y-%m-%d %H:%M:%S} UTC here. PayPal-Request-Ids end after 3 hours, 6 hours or"
+        " 45 days, visits after 3 days. Payments keep their dates.</p>"
         + _form(
             "clock",
-            "advance",
-            '<label>Hours to let pass<input name="hours" type="number" value="7" step="any"></label>',
-            "Let time pass",
+            "age",
+            '<label>Make request ids, visits and reviews older by hours<input name="hours" type="number" value="7" step="any"></label>',
+            "Make older",
         ),
     )
 

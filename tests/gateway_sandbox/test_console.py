@@ -6,7 +6,7 @@ from html import unescape
 import requests
 
 from gateway_sandbox import Sandbox
-from tests.gateway_sandbox.client import PATIENCE, Merchant
+from tests.gateway_sandbox.client import PATIENCE, Merchant, issue
 
 
 def act(sandbox: Sandbox, name: str, **fields: str) -> int:
@@ -62,16 +62,26 @@ def test_a_person_decides_captures(sandbox: Sandbox, merchant: Merchant) -> None
     assert sandbox.ledger.taken("JPY") == 0
 
 
-def test_a_person_ends_an_agreement_and_lets_time_pass(
+def test_a_person_ends_an_agreement(sandbox: Sandbox, merchant: Merchant) -> None:
+    agreement = merchant.agreement()
+    act(sandbox, "delete_agreement", id=agreement)
+
+    assert sandbox.ledger.payment_token(agreement).deleted_at is not None
+
+
+def test_keys_end_when_a_person_makes_them_older_and_payments_keep_their_dates(
     sandbox: Sandbox, merchant: Merchant
 ) -> None:
     agreement = merchant.agreement()
-    before = sandbox.now()
-    act(sandbox, "delete_agreement", id=agreement)
-    act(sandbox, "advance", hours="7")
+    merchant.order(agreement)
+    captured = sandbox.ledger.captures
+    before = merchant.order(agreement).status_code
+    act(sandbox, "age", hours="6")
+    after = merchant.order(agreement)
 
-    assert sandbox.ledger.payment_token(agreement).deleted_at is not None
-    assert 7 * 3600 <= (sandbox.now() - before).total_seconds() < 7 * 3600 + 60
+    assert before == 200
+    assert issue(after) == "DUPLICATE_INVOICE_ID"
+    assert sandbox.ledger.captures == captured
 
 
 def test_every_fault_on_the_page_can_be_set(sandbox: Sandbox) -> None:
