@@ -63,7 +63,8 @@ def clock(now: datetime) -> str:
         + _form(
             "clock",
             "age",
-            '<label>Make request ids, visits and reviews older by hours<input name="hours" type="number" value="7" step="any"></label>',
+            "<label>Make request ids, visits and reviews older by hours"
+            '<input name="hours" type="number" value="7" step="any"></label>',
             "Make older",
         ),
     )
