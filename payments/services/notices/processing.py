@@ -19,7 +19,7 @@ from payments.services import charges, methods, refunds
 
 log = logging.getLogger(__name__)
 
-_AGAIN_AFTER = timedelta(minutes=5)
+_AGAIN_AFTER, _PATIENCE = timedelta(minutes=3), timedelta(minutes=10)
 
 
 def process(*, notice_id: int, now: datetime) -> NoticeState:
@@ -83,7 +83,9 @@ def _look_at_refunds(notice: StoredNotice, gateway: Gateway, now: datetime) -> b
     if queries.refunds_named(notice.gateway, gateway.account, names):
         return True
     if queries.nameless_refunds([charge.pk for charge in captures]):
-        raise NotYet(now + _AGAIN_AFTER)
+        if now - notice.received_at < _PATIENCE:
+            raise NotYet(now + _AGAIN_AFTER)
+        return True  # which of both it is, the comparison of the night tells
     for charge in captures:
         _note(notice, gateway.account, names[0], now, charge=charge)
     return bool(captures)
@@ -120,7 +122,12 @@ def _note(
             "organisation_id": charge.organisation_id if charge else None,
             "charge": charge,
             "found_at": now,
-            "detail": {"notice": notice.event_id, "kind": notice.kind, "names": names},
+            "detail": {
+                "by": "notice",
+                "notice": notice.event_id,
+                "kind": notice.kind,
+                "names": names,
+            },
         },
     )
 
