@@ -1,11 +1,6 @@
-"""What staff decide about what is owed: an invoice credited, an amount given up, and back again.
-
-What is above one person's limit waits as a row until another has approved it: nothing is credited
-and nothing promised before. Rule: B-11, R3, R6, ASVS 2.3.5.
-"""
+"""A credit or a write-off: asked for, approved by a second person where it must be, done at once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -13,111 +8,26 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from accounts import services as accounts
-from billing.models import Invoice
 from billing.services import correct
 from billing.services.correct import MoreThanLeft, NotAnAmount, NotCreditable, NothingLeft
 from core import audit
-from payments.enums import (
-    LIVE,
-    STAFF_HOLDS,
-    ChargeState,
-    CorrectionKind,
-    CorrectionState,
-    Hold,
-    MethodState,
-    PayableState,
-)
-from payments.models import Charge, Correction, Payable, PaymentMethod, Refund
+from payments.enums import ChargeState, CorrectionKind, CorrectionState, Hold, PayableState
+from payments.models import Correction, Payable
 from payments.queries import refunds as queries
 from payments.rules import refunds as rules
 from payments.services import charges, collecting, differences, letters, refunds
-from payments.services.refunds import rows
-
-__all__ = [
-    "AlreadyDecided",
-    "ChargeUnderWay",
-    "MoreThanLeft",
-    "NotAnAmount",
-    "NotCreditable",
-    "NotHeld",
-    "NotOpen",
-    "NotWrittenOff",
-    "NothingLeft",
-    "OperationTaken",
-    "OtherWaits",
-    "Outcome",
-    "ReasonMissing",
-    "SamePerson",
-    "approve",
-    "credit_and_refund",
-    "reject",
-    "release_hold",
-    "reopen",
-    "write_off",
-]
+from payments.services.corrections import rows
+from payments.services.corrections.facts import (
+    AlreadyDecided,
+    ChargeUnderWay,
+    NotOpen,
+    OperationTaken,
+    OtherWaits,
+    Outcome,
+    SamePerson,
+)
 
 _UNSENT = {ChargeState.PREPARED, ChargeState.STARTED}
-
-
-class ReasonMissing(ValueError):
-    """What staff do about money needs a reason that can be read later."""
-
-
-class ChargeUnderWay(Exception):
-    """A charge of it is not decided yet: until it is, nobody knows what is owed. Rule: R6, F18."""
-
-    def __init__(self, charge: Charge) -> None:
-        super().__init__(charge.key)
-        self.charge = charge
-
-
-class OperationTaken(ValueError):
-    """The form was sent before, and asked for something else then. Rule: R3."""
-
-
-class OtherWaits(Exception):
-    """Another correction of the same document waits for a second person."""
-
-
-class SamePerson(Exception):
-    """Who asked for it cannot approve it. Rule: ASVS 2.3.5."""
-
-
-class AlreadyDecided(Exception):
-    """It was carried out, rejected or withdrawn before."""
-
-
-class NotTakenUp(RuntimeError):
-    """The invoice is below the last one that collecting took up, and has no payable."""
-
-
-class NotOpen(Exception):
-    """Nothing is owed, or another amount than was to be written off."""
-
-
-class NotWrittenOff(Exception):
-    """It was not written off."""
-
-
-class NotHeld(Exception):
-    """No matter of staff keeps it from being charged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a correction. While it waits for a second person nothing has happened yet."""
-
-    correction: Correction
-    refunds: tuple[Refund, ...] = ()
-
-    @property
-    def is_waiting(self) -> bool:
-        return self.correction.state == CorrectionState.WAITING
-
-    @property
-    def credit_note(self) -> Invoice | None:
-        return self.correction.credit_note
 
 
 def credit_and_refund(
@@ -138,8 +48,8 @@ def credit_and_refund(
     ChargeUnderWay, OtherWaits, OperationTaken; charges.NotNow where a charge cannot be cancelled now.
     Nothing is credited then. Rule: B-11, R3, R6, F18.
     """
-    reason = _said(reason)
-    payable_id = _payable_of(invoice_id, now)
+    reason = rows.said(reason)
+    payable_id = rows.payable_of(invoice_id, now)
     return _past_unsent_charges(
         lambda: _ask(
             CorrectionKind.CREDIT, payable_id, gross, reason, operation, actor=actor, now=now
@@ -156,7 +66,7 @@ def write_off(
 
     Raises ReasonMissing, NotOpen, ChargeUnderWay, OtherWaits, OperationTaken, charges.NotNow.
     """
-    reason = _said(reason)
+    reason = rows.said(reason)
     return _past_unsent_charges(
         lambda: _ask(
             CorrectionKind.WRITE_OFF, payable_id, None, reason, operation, actor=actor, now=now
@@ -181,42 +91,13 @@ def reject(*, correction_id: int, reason: str, actor: str, now: datetime) -> Cor
 
     Raises ReasonMissing, AlreadyDecided.
     """
-    reason = _said(reason)
-    correction, _payable = _locked(correction_id)
+    reason = rows.said(reason)
+    correction, _payable = rows.locked(correction_id)
     if correction.state != CorrectionState.WAITING:
         raise AlreadyDecided
     correction.state = CorrectionState.REJECTED
     _decide(correction, actor, reason, now)
     return correction
-
-
-@transaction.atomic
-def reopen(*, payable_id: int, reason: str, actor: str, now: datetime) -> Payable:
-    """Collect again what was written off. Raises ReasonMissing, NotWrittenOff."""
-    reason = _said(reason)
-    payable = _locked_payable(payable_id)
-    if payable.state != PayableState.WRITTEN_OFF:
-        raise NotWrittenOff
-    # Its sums say how it stands from here on.
-    payable.state = PayableState.OPEN
-    _collect_again(payable, "payable.reopened", reason, actor, now)
-    return payable
-
-
-@transaction.atomic
-def release_hold(*, payable_id: int, reason: str, actor: str, now: datetime) -> Payable:
-    """Collect again what staff had to look into: a reversal, or an answer that differed.
-
-    Raises ReasonMissing, NotHeld, ChargeUnderWay.
-    """
-    reason = _said(reason)
-    payable = _locked_payable(payable_id)
-    if payable.state != PayableState.OPEN or payable.hold not in STAFF_HOLDS:
-        raise NotHeld
-    _check_nothing_live(payable)
-    differences.resolve_held(payable, actor=actor, resolution=reason, now=now)
-    _collect_again(payable, "payable.released", reason, actor, now)
-    return payable
 
 
 def _past_unsent_charges(decide: Callable[[], Outcome], actor: str, now: datetime) -> Outcome:
@@ -242,7 +123,7 @@ def _ask(
     actor: str,
     now: datetime,
 ) -> Outcome:
-    payable = _locked_payable(payable_id)
+    payable = rows.locked_payable(payable_id)
     made = Correction.objects.filter(operation=operation).first()
     if made is not None:
         return _same(made, kind, payable, gross, reason)
@@ -294,7 +175,7 @@ def _outcome(correction: Correction) -> Outcome:
 
 @transaction.atomic
 def _approve(correction_id: int, actor: str, reason: str, now: datetime) -> Outcome:
-    correction, payable = _locked(correction_id)
+    correction, payable = rows.locked(correction_id)
     if correction.state == CorrectionState.DONE:
         return _outcome(correction)
     if correction.state == CorrectionState.REJECTED:
@@ -330,7 +211,7 @@ def _carry_out(
     correction: Correction, payable: Payable, actor: str, reason: str, now: datetime
 ) -> Outcome:
     """Do what was decided, at once; the caller holds the locks of organisation and payable."""
-    _check_nothing_live(payable)
+    rows.check_nothing_live(payable)
     correction.state = CorrectionState.DONE
     if correction.kind == CorrectionKind.WRITE_OFF:
         payable.state, payable.closed_at = PayableState.WRITTEN_OFF, now
@@ -392,65 +273,3 @@ def _record(correction: Correction, what: str, actor: str, reason: str, now: dat
             "reason": reason,
         },
     )
-
-
-def _collect_again(payable: Payable, action: str, reason: str, actor: str, now: datetime) -> None:
-    """Have an open payable charged by itself again, where there is a method for it."""
-    has_method = PaymentMethod.objects.filter(
-        organisation_id=payable.organisation_id, state=MethodState.ACTIVE
-    ).exists()
-    payable.hold = Hold.NOTHING if has_method else Hold.NO_METHOD
-    payable.next_charge_at = now if has_method else None
-    payable.declines, payable.first_failed_at = 0, None
-    payable.closed_at = None
-    collecting.apply_sums(payable, now)
-    payable.save(update_fields=["declines", "first_failed_at"])
-    audit.record(
-        actor=actor,
-        action=action,
-        subject=f"payable:{payable.pk}",
-        organisation_id=payable.organisation_id,
-        at=now,
-        details={"number": payable.number, "balance": payable.balance, "reason": reason},
-    )
-
-
-def _check_nothing_live(payable: Payable) -> None:
-    live = payable.charges.filter(state__in=sorted(LIVE)).first()
-    if live is not None:
-        raise ChargeUnderWay(live)
-
-
-def _said(reason: str) -> str:
-    said = " ".join(reason.split())[:255]
-    if not said:
-        raise ReasonMissing
-    return said
-
-
-def _payable_of(invoice_id: int, now: datetime) -> int:
-    """Return the payable of an invoice; one just issued is taken up first. Raises Invoice.DoesNotExist."""
-    invoice = Invoice.objects.get(pk=invoice_id)
-    if invoice.kind not in collecting.SERIES:
-        raise NotCreditable(invoice_id)
-    found = Payable.objects.filter(invoice=invoice).values_list("pk", flat=True)
-    while (payable_id := found.first()) is None:
-        if not collecting.take_up(now):
-            raise NotTakenUp(invoice_id)
-    return payable_id
-
-
-def _locked_payable(payable_id: int) -> Payable:
-    organisation_id = Payable.objects.values_list("organisation_id", flat=True).get(pk=payable_id)
-    accounts.lock(organisation_id)
-    return rows.locked_payable(payable_id)
-
-
-def _locked(correction_id: int) -> tuple[Correction, Payable]:
-    payable_id = Correction.objects.values_list("payable_id", flat=True).get(pk=correction_id)
-    payable = _locked_payable(payable_id)
-    correction = Correction.objects.select_for_update(no_key=True, of=("self",)).get(
-        pk=correction_id
-    )
-    correction.payable = payable
-    return correction, payable
