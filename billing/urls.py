@@ -6,8 +6,6 @@ _INVOICE = "invoices/<uuid:invoice>/"
 _LINE = f"{_INVOICE}lines/<int:position>/"
 
 urlpatterns = [
-    path("invoices/", views.invoices, name="invoices"),
-    path(_INVOICE, views.invoice, name="invoice"),
     path(f"{_INVOICE}lines.csv", views.invoice_csv, name="invoice_csv"),
     path(f"{_INVOICE}document/", views.invoice_document, name="invoice_document"),
     path(f"{_INVOICE}pdf", views.invoice_pdf, name="invoice_pdf"),

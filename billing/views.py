@@ -1,4 +1,4 @@
-"""Orders and invoices: the list, one invoice, its document, and how each line was computed."""
+"""The document of an invoice, and how each of its lines was computed."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -21,7 +20,6 @@ from billing import forms
 from billing.documents import content, words
 from billing.enums import DocumentState
 from billing.models import Invoice
-from billing.queries import credits as credit_notes
 from billing.queries import invoices as queries
 from billing.queries.invoices import Days, Line, Prices, Sheet
 from billing.rules import explanations
@@ -35,9 +33,7 @@ from billing.rules.explanations import (
 )
 from billing.services import documents
 from core import clock
-from core.months import BillingMonth
 from core.tables import Cell, csv_response
-from plans import queries as plans
 from plans.enums import Aggregation
 from usage import queries as usage
 
@@ -59,59 +55,8 @@ _SANDBOX = "default-src 'none'; sandbox"
 
 
 @require_safe
-def invoices(request: PortalRequest) -> HttpResponse:
-    """Show the organisation's invoices and credit notes, or those searched for. Rule: japan.md."""
-    organisation, vendor = request.organisation, plans.vendor_for_pages()
-    form = forms.InvoiceSearch(
-        request.GET, currency=organisation.currency, prefix_of_numbers=vendor.invoice_prefix
-    )
-    if form.is_valid():
-        found = queries.found(organisation, form.search())
-    else:
-        found = queries.invoices_of(organisation).none()
-    totals = queries.totals(found)
-    pages = Paginator(found, queries.PAGE)
-    pages.count = sum(total.count for total in totals)
-    page = pages.get_page(request.GET.get("page"))
-    parameters = request.GET.copy()
-    parameters.pop("page", None)
-    context = {
-        "form": form,
-        "rows": [
-            (
-                queries.number_of(one),
-                BillingMonth.of_day(one.month),
-                one,
-            )
-            for one in page
-        ],
-        "page": page,
-        "totals": totals,
-        "query": f"{parameters.urlencode()}&" if parameters else "",
-        "organisation": organisation,
-    }
-    return render(request, "billing/invoices.html", context)
-
-
-@require_safe
-def invoice(request: PortalRequest, invoice: UUID) -> HttpResponse:
-    """Show an invoice: what is owed, until when, for what; or a credit note, and of which invoice."""
-    sheet = _sheet(request, invoice)
-    context = {
-        **_of_invoice(request, sheet),
-        "document": content.content_of(sheet, _language()),
-        "state": queries.document_state(sheet.invoice),
-    }
-    if sheet.invoice.is_credit_note:
-        return render(request, "billing/credit_note.html", context)
-    left = credit_notes.left_of(sheet.invoice)
-    notes = [(queries.number_of(note), note) for note in left.notes]
-    return render(request, "billing/invoice.html", {**context, "left": left, "notes": notes})
-
-
-@require_safe
 def invoice_csv(request: PortalRequest, invoice: UUID) -> HttpResponseBase:
-    sheet = _sheet(request, invoice)
+    sheet = sheet_or_404(request, invoice)
     header = [
         gettext("Item"),
         gettext("Quantity"),
@@ -125,7 +70,7 @@ def invoice_csv(request: PortalRequest, invoice: UUID) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 def invoice_document(request: PortalRequest, invoice: UUID) -> HttpResponse:
     """Show how far an invoice's PDF is; by POST, ask for it ahead of others."""
-    sheet = _sheet(request, invoice)
+    sheet = sheet_or_404(request, invoice)
     state = queries.document_state(sheet.invoice)
     here = redirect(_url("invoice_document", request, sheet.invoice))
     if request.method == "POST":
@@ -135,7 +80,7 @@ def invoice_document(request: PortalRequest, invoice: UUID) -> HttpResponse:
     template = (
         "billing/_document.html" if request.headers.get("HX-Request") else "billing/document.html"
     )
-    response = render(request, template, {**_of_invoice(request, sheet), "state": state})
+    response = render(request, template, {**of_invoice(request, sheet), "state": state})
     response["Vary"] = "HX-Request"
     return response
 
@@ -163,7 +108,7 @@ def invoice_line(request: PortalRequest, invoice: UUID, position: int) -> HttpRe
     zone = ZoneInfo(sheet.invoice.vendor.time_zone)
     prices = queries.prices_of(line, zone)
     context = {
-        **_of_invoice(request, sheet),
+        **of_invoice(request, sheet),
         **_of_line(line),
         "rounded": line.row.net,
         "explained_by": _EXPLAINED_BY[type(line.why)],
@@ -214,7 +159,7 @@ def invoice_day(request: PortalRequest, invoice: UUID, position: int, day: str) 
     after = forms.place(request.GET.get("after", ""))
     page = usage.events_of(sheet.invoice.organisation_id, the_day, meter_id, after=after)
     context = {
-        **_of_invoice(request, sheet),
+        **of_invoice(request, sheet),
         **_of_line(line),
         "day": the_day,
         "events": page.events,
@@ -244,15 +189,17 @@ def invoice_day_csv(
     )
 
 
-def _language() -> Language:
+def reader_language() -> Language:
+    """Return the language of this page."""
     return Language.JA if get_language() == "ja" else Language.EN
 
 
 def _plan_name(prices: Prices) -> str:
-    return prices.plan_ja if _language() is Language.JA else prices.plan_en
+    return prices.plan_ja if reader_language() is Language.JA else prices.plan_en
 
 
-def _sheet(request: PortalRequest, public_id: UUID) -> Sheet:
+def sheet_or_404(request: PortalRequest, public_id: UUID) -> Sheet:
+    """Return all that a document of the organisation says; a 404 where it has none of this id."""
     sheet = queries.sheet_of(request.organisation, public_id)
     if sheet is None:
         raise Http404
@@ -260,7 +207,7 @@ def _sheet(request: PortalRequest, public_id: UUID) -> Sheet:
 
 
 def _line(request: PortalRequest, public_id: UUID, position: int) -> tuple[Sheet, Line]:
-    sheet = _sheet(request, public_id)
+    sheet = sheet_or_404(request, public_id)
     line = queries.line_of(sheet, position)
     if line is None:
         raise Http404
@@ -284,7 +231,8 @@ def _day_of(line: Line, written: str) -> tuple[date, int]:
     return day, meter_id
 
 
-def _of_invoice(request: PortalRequest, sheet: Sheet) -> dict[str, Any]:
+def of_invoice(request: PortalRequest, sheet: Sheet) -> dict[str, Any]:
+    """Return what every page of a document shows of it."""
     return {
         "organisation": request.organisation,
         "invoice": sheet.invoice,
@@ -302,7 +250,7 @@ def _named(sheet: Sheet) -> str:
 
 
 def _of_line(line: Line) -> dict[str, Any]:
-    language = _language()
+    language = reader_language()
     return {
         "line": line,
         "title": content.title_of(line, language),
@@ -321,7 +269,7 @@ def _url(name: str, request: PortalRequest, invoice: Invoice) -> str:
 
 
 def _line_cells(sheet: Sheet) -> Iterator[Sequence[Cell]]:
-    language = _language()
+    language = reader_language()
     for line in sheet.lines:
         yield (
             content.title_of(line, language),

@@ -1,8 +1,88 @@
-from django.http import QueryDict
+from decimal import Decimal
 
+from django import forms
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from billing.enums import InvoiceKind
+from billing.queries.invoices import Search
+from billing.rules import numbers
+from billing.rules.numbers import Typed
+from core import money
 from core.months import BillingMonth, NotAMonth
 
 _NAMES = ("date", "year", "month")
+_MOST = 2**63 - 1
+
+
+class InvoiceSearch(forms.Form):
+    """What an invoice is looked up by; everything may be left out. Amounts in major units."""
+
+    issued_from = forms.DateField(
+        label=_("Issued from"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    issued_to = forms.DateField(
+        label=_("Issued to"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    gross_from = forms.DecimalField(label=_("Total from"), required=False, max_digits=18)
+    gross_to = forms.DecimalField(label=_("Total to"), required=False, max_digits=18)
+    number = forms.CharField(label=_("Invoice number"), required=False, max_length=40)
+
+    use_required_attribute = False
+
+    def __init__(self, *args: object, currency: str, prefix_of_numbers: str, **kwargs: object):
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # what a form takes
+        self._currency = currency
+        self._numbers = prefix_of_numbers
+
+    def clean_gross_from(self) -> int | None:
+        return self._minor("gross_from")
+
+    def clean_gross_to(self) -> int | None:
+        return self._minor("gross_to")
+
+    def clean_number(self) -> Typed | None:
+        typed: str = self.cleaned_data["number"]
+        if not typed:
+            return None
+        number = numbers.parse(typed, self._numbers)
+        if number is None:
+            raise forms.ValidationError(
+                _("An invoice number looks like %(invoice)s, a credit note's like %(note)s."),
+                params={
+                    "invoice": numbers.written(self._numbers, 12),
+                    "note": numbers.written(self._numbers, 12, InvoiceKind.CREDIT_NOTE),
+                },
+            )
+        return number
+
+    def clean(self) -> dict[str, object]:
+        for begin, end in (("issued_from", "issued_to"), ("gross_from", "gross_to")):
+            low, high = self.cleaned_data.get(begin), self.cleaned_data.get(end)
+            if low is not None and high is not None and low > high:
+                self.add_error(end, _("The end lies before the beginning."))
+        return self.cleaned_data
+
+    def search(self) -> Search:
+        """Return what was asked for; the form must be valid."""
+        return Search(**self.cleaned_data)
+
+    @property
+    def asks(self) -> bool:
+        """Whether anything was asked for."""
+        return any(self.data.get(name) for name in self.fields)
+
+    def _minor(self, name: str) -> int | None:
+        amount: Decimal | None = self.cleaned_data[name]
+        if amount is None:
+            return None
+        try:
+            minor = money.to_minor(amount, self._currency)
+        except money.FractionOfMinorUnit:
+            raise forms.ValidationError(_("This currency has fewer decimals.")) from None
+        if abs(minor) > _MOST:
+            raise forms.ValidationError(_("This amount is too large."))
+        return minor
 
 
 def chosen_month(given: QueryDict, default: BillingMonth) -> BillingMonth:

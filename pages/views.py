@@ -1,8 +1,10 @@
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -15,6 +17,10 @@ from accounts import queries as accounts
 from accounts.access import PortalRequest, SignedInRequest
 from accounts.enums import Role
 from accounts.models import Membership
+from billing import views as invoice_pages
+from billing.documents import content
+from billing.queries import credits as credit_notes
+from billing.queries import invoices as issued
 from billing.queries import month_view as months
 from core import clock, tables
 from core.months import BillingMonth, NotAMonth
@@ -90,6 +96,57 @@ def usage_csv(request: PortalRequest) -> HttpResponseBase:
     part = "amounts" if request.GET.get("part") == "amounts" else "days"
     sheet = sheets.amounts(view) if part == "amounts" else sheets.days(view)
     return tables.csv_response(f"usage-{month}-{part}.csv", sheet.header, sheet.rows)
+
+
+@require_safe
+def invoices(request: PortalRequest) -> HttpResponse:
+    """Show the organisation's invoices and credit notes, or those searched for. Rule: japan.md."""
+    organisation, vendor = request.organisation, plans.vendor_for_pages()
+    form = forms.InvoiceSearch(
+        request.GET, currency=organisation.currency, prefix_of_numbers=vendor.invoice_prefix
+    )
+    if form.is_valid():
+        found = issued.found(organisation, form.search())
+    else:
+        found = issued.invoices_of(organisation).none()
+    totals = issued.totals(found)
+    pages = Paginator(found, issued.PAGE)
+    pages.count = sum(total.count for total in totals)
+    page = pages.get_page(request.GET.get("page"))
+    parameters = request.GET.copy()
+    parameters.pop("page", None)
+    context = {
+        "form": form,
+        "rows": [
+            (
+                issued.number_of(one),
+                BillingMonth.of_day(one.month),
+                one,
+            )
+            for one in page
+        ],
+        "page": page,
+        "totals": totals,
+        "query": f"{parameters.urlencode()}&" if parameters else "",
+        "organisation": organisation,
+    }
+    return render(request, "pages/invoices.html", context)
+
+
+@require_safe
+def invoice(request: PortalRequest, invoice: UUID) -> HttpResponse:
+    """Show an invoice: what is owed, until when, for what; or a credit note, and of which invoice."""
+    sheet = invoice_pages.sheet_or_404(request, invoice)
+    context = {
+        **invoice_pages.of_invoice(request, sheet),
+        "document": content.content_of(sheet, invoice_pages.reader_language()),
+        "state": issued.document_state(sheet.invoice),
+    }
+    if sheet.invoice.is_credit_note:
+        return render(request, "pages/credit_note.html", context)
+    left = credit_notes.left_of(sheet.invoice)
+    notes = [(issued.number_of(note), note) for note in left.notes]
+    return render(request, "pages/invoice.html", {**context, "left": left, "notes": notes})
 
 
 @require_safe
