@@ -65,6 +65,7 @@ class Preview:
 
 
 def sums_of(payable: Payable) -> Sums:
+    """Return a payable's sums as the rules take them."""
     return Sums(payable.gross, payable.credited, payable.captured, payable.refunded)
 
 

@@ -13,16 +13,18 @@ from payments.services.refunds import rows as refund_rows
 
 
 def check_nothing_live(payable: Payable) -> None:
+    """Raise ChargeUnderWay where a charge of it is not decided. Rule: R6."""
     live = payable.charges.filter(state__in=sorted(LIVE)).first()
     if live is not None:
         raise ChargeUnderWay(live)
 
 
 def said(reason: str) -> str:
-    said = " ".join(reason.split())[:255]
-    if not said:
+    """Return a reason as it is kept, on one line. Raises ReasonMissing."""
+    kept = " ".join(reason.split())[:255]
+    if not kept:
         raise ReasonMissing
-    return said
+    return kept
 
 
 def payable_of(invoice_id: int, now: datetime) -> int:
@@ -38,12 +40,14 @@ def payable_of(invoice_id: int, now: datetime) -> int:
 
 
 def locked_payable(payable_id: int) -> Payable:
+    """Return a payable, locked, its organisation before it."""
     organisation_id = Payable.objects.values_list("organisation_id", flat=True).get(pk=payable_id)
     accounts.lock(organisation_id)
     return refund_rows.locked_payable(payable_id)
 
 
 def locked(correction_id: int) -> tuple[Correction, Payable]:
+    """Return a correction and its payable, both locked, the organisation before them."""
     payable_id = Correction.objects.values_list("payable_id", flat=True).get(pk=correction_id)
     payable = locked_payable(payable_id)
     correction = Correction.objects.select_for_update(no_key=True, of=("self",)).get(

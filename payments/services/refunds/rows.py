@@ -85,6 +85,7 @@ def book(refund: Refund, reference: str, *, actor: str, now: datetime, code: str
 
 
 def record(refund: Refund, what: str, *, actor: str, now: datetime, reason: str = "") -> None:
+    """Write into the audit trail what became of a refund or reversal. Rule: R15."""
     audit.record(
         actor=actor,
         action=f"{refund.kind}.{what}",
