@@ -1,6 +1,6 @@
 """I01 to I03: amounts, one bill a month, numbers."""
 
-from billing.queries.audit.breach import by_sql
+from core.books import by_sql
 
 AMOUNTS = (
     by_sql(

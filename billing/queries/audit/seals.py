@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 from django.db import connection
 
-from billing.queries.audit.breach import BEGINNING, Check, Scope, by_sql
 from billing.rules import seal
 from billing.rules.facts import written
 from core import audit, canonical
+from core.books import BEGINNING, Check, Scope, by_sql
 
 _CHUNK = 2000
 
