@@ -26,6 +26,7 @@ ACCESS: dict[str, Access] = {
     "invoice_days_csv": ROOT,
     "invoice_day": ROOT,
     "invoice_day_csv": ROOT,
+    "receipt": ROOT,
     "plan": ROOT,
     "payment_method_add": ROOT,
     "payment_method_form": ROOT,

@@ -1,10 +1,11 @@
 from django.urls import path
 
-from payments.views import journeys, methods
+from payments.views import journeys, methods, pay
 
 _METHODS = "payment-methods/"
 
 urlpatterns = [
+    path("invoices/<uuid:invoice>/receipt/", pay.receipt, name="receipt"),
     path("plan/", methods.plan, name="plan"),
     path(f"{_METHODS}add/", methods.add, name="payment_method_add"),
     path(f"{_METHODS}add/<str:gateway>/", methods.registration, name="payment_method_form"),

@@ -38,6 +38,7 @@ from plans.models import VendorVersion
 TOLD_WITHIN = timedelta(days=14)
 
 _INVOICE_PAGE = "invoice"
+_RECEIPT_PAGE = "receipt"
 _PLAN_PAGE = "plan"
 
 
@@ -103,7 +104,7 @@ def payment_received(charge: Charge, now: datetime) -> None:
             "charge": charge,
             "at": _on(charge.decided_at or now),
             "way": _way(charge.method) if charge.method else _Way(company=_company(charge.gateway)),
-            "receipt_url": _receipt_url(charge),
+            "receipt_url": _invoice_url(charge.payable, _RECEIPT_PAGE),
             "invoice_url": _invoice_url(charge.payable),
         },
         now,
@@ -376,16 +377,12 @@ def _number(note: Invoice) -> str:
     return numbers.written(note.vendor.invoice_prefix, note.number, note.kind)
 
 
-def _invoice_url(payable: Payable) -> str:
-    """Return the page of the document that is owed; that of plan and method where there is none."""
+def _invoice_url(payable: Payable, name: str = _INVOICE_PAGE) -> str:
+    """Return a page of the invoice that is owed; that of plan and method where there is none."""
     organisation = payable.organisation.public_id
     if payable.invoice is None:
         return _page(_PLAN_PAGE, organisation)
-    return _page(_INVOICE_PAGE, organisation, payable.invoice.public_id)
-
-
-def _receipt_url(charge: Charge) -> str:
-    return _invoice_url(charge.payable)
+    return _page(name, organisation, payable.invoice.public_id)
 
 
 def _page(name: str, organisation: UUID, invoice: UUID | None = None) -> str:

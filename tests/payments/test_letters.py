@@ -170,7 +170,7 @@ def invoice_page(payable: Payable) -> str:
 
 
 def receipt_page(payable: Payable) -> str:
-    return invoice_page(payable)
+    return f"{invoice_page(payable)}receipt/"
 
 
 # --- invoice issued ---
