@@ -88,6 +88,7 @@ def register(
 ) -> PaymentMethod:
     """Pass a form on to its provider; return the method, under review or still being registered.
 
+    It is DETACHED where another method became active during the call, and took its place.
     Raises NotOffered, AlreadyRegistered, UnderReview; RequestRefused, GatewayUnreachable and
     GatewayMisconfigured: nothing is registered then. Rule: S1-17, R6.
     """
@@ -106,7 +107,11 @@ def register(
             next_look_at=now + wait
         )
         return method
-    return _under_review(method, payer, f"user:{user_id}", now)
+    try:
+        return _under_review(method, payer, f"user:{user_id}", now)
+    except moves.MovedBefore:
+        method.refresh_from_db()
+        return method
 
 
 @transaction.atomic
@@ -299,8 +304,9 @@ def _intend(organisation_id: int, user_id: int, gateway: str, now: datetime) -> 
 def _drop(method: PaymentMethod, code: str, now: datetime, *, alert: str = "") -> None:
     accounts.lock(method.organisation_id)
     actor = f"user:{method.registered_by_id}"
-    moves.move_method(method, MethodState.DETACHED, actor=actor, now=now, code=code)
-    _record("payment_method.refused", method, actor, now, code=code)
+    if PaymentMethod.objects.filter(pk=method.pk, state=MethodState.REGISTERING).exists():
+        moves.move_method(method, MethodState.DETACHED, actor=actor, now=now, code=code)
+        _record("payment_method.refused", method, actor, now, code=code)
     if alert:
         letters.staff_alert(
             f"{method.gateway}: a payer could not be registered",

@@ -159,6 +159,8 @@ def _register(request: PortalRequest, form: forms.Registration) -> HttpResponse:
             % company,
         )
         return _form_page(request, form, status=503)
+    if method.state == MethodState.DETACHED:
+        return _already_registered(request)
     if method.state == MethodState.REGISTERING:
         messages.warning(
             request,

@@ -456,6 +456,37 @@ def test_two_sendings_at_once_register_one(sandbox: Sandbox) -> None:
     assert len(sandbox.ledger.members) == 1
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("refusal", [[], ["B45"]], ids=["accepted", "refused"])
+def test_a_form_whose_answer_comes_after_paypal_was_registered_is_let_go(
+    sandbox: Sandbox, refusal: list[str]
+) -> None:
+    make.vendor()
+    aoba = make.organisation()
+    root = visits.client_of(visits.root_of(aoba))
+    if refusal:
+        sandbox.faults.paid_error(REGISTER, "CLIENT_ERROR", refusal)
+    held = sandbox.faults.hold(REGISTER)
+    came: list[int] = []
+
+    def send() -> None:
+        client = Client()
+        client.cookies = root.cookies.copy()  # type: ignore[assignment]  # the same browser
+        came.append(client.post(_form(aoba), visits.COMPANY).status_code)
+        connection.close()
+
+    sending = Thread(target=send)
+    sending.start()
+    assert held.reached.wait(5)
+    visits.register_paypal(root, aoba, sandbox)
+    held.release()
+    sending.join()
+
+    assert came == [400 if refusal else 302]
+    standing = {row.gateway: row.state for row in PaymentMethod.objects.all()}
+    assert standing == {"paid": "detached", "paypal": "active"}
+
+
 @pytest.mark.parametrize(("country", "currency"), [("US", "USD"), ("US", "JPY"), ("JP", "USD")])
 def test_outside_japan_paid_is_not_offered_and_a_forged_post_is_refused(
     sandbox: Sandbox, country: str, currency: str
