@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "usage",
     "billing",
     "payments",
+    "ordering",
     "pages",
     "demo",
 ]

@@ -1,0 +1,1 @@
+"""What a root is shown of plans and contracts before and after an order."""

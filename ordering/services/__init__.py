@@ -1,0 +1,1 @@
+"""Reviewing and carrying out what a root orders."""

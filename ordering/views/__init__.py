@@ -1,0 +1,1 @@
+"""Pages on which a root looks after plans and contracts."""
