@@ -18,7 +18,7 @@ from plans import queries as plans
 # Name of the page, its label, and how the names of the pages that belong to it begin.
 TOP_MENU = (
     ("usage", _("Billing Information"), ("usage", "plan", "payment_method")),
-    ("invoices", _("Orders and invoices"), ("invoice",)),
+    ("invoices", _("Orders and invoices"), ("invoice", "receipt")),
 )
 BILLING_TABS = (("usage", _("Usage")), ("plan", _("Plan & Payment Method")))
 
