@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts import services as accounts
@@ -89,7 +90,13 @@ def store(
         letters.staff_alert(
             _("Our books and a provider's differ"),
             [
-                f"{each.gateway} {each.reference} {each.detail['number']}: {each.kind}"
+                format_lazy(
+                    "{} {} {}: {}",
+                    each.gateway,
+                    each.reference,
+                    each.detail["number"],
+                    DifferenceKind(each.kind).label,
+                )
                 for each in new[:_ALERTED]
             ],
             organisation_id=None,
