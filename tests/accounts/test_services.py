@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
 from accounts import queries, services
-from accounts.enums import Role
+from accounts.enums import PaymentTerms, Role
 from accounts.models import ApiKey, Membership, Organisation
 from core.models import AuditEntry
 from tests import make
@@ -178,3 +178,23 @@ def test_a_key_is_revoked_at_once_and_the_trail_says_why() -> None:
     assert entry.details == {"prefix": key.prefix, "label": "product", "reason": "leaked"}
     with pytest.raises(CommandError, match="no live key"):
         call_command("revoke_api_key", key.prefix, "--reason", "again")
+
+
+@pytest.mark.django_db
+def test_payment_terms_are_set_once_and_the_trail_says_by_whom() -> None:
+    organisation = make.organisation()
+
+    changed = [
+        services.set_payment_terms(
+            organisation_id=organisation.pk,
+            terms=PaymentTerms.PAYPAL,
+            actor="user:7",
+            now=make.NOW,
+        )
+        for _ in range(2)
+    ]
+
+    organisation.refresh_from_db()
+    assert (changed, organisation.payment_terms) == ([True, False], "paypal")
+    entry = AuditEntry.objects.get(action="organisation.payment_terms")
+    assert (entry.actor, entry.details) == ("user:7", {"before": "none", "after": "paypal"})
