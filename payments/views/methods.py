@@ -23,6 +23,7 @@ from payments.gateways.base import (
 )
 from payments.queries import methods as queries
 from payments.services import methods, support
+from payments.services.journeys import GIVE_UP_AFTER
 from payments.views import journeys, shown
 from plans import queries as plans
 
@@ -49,7 +50,8 @@ def plan(request: PortalRequest) -> HttpResponse:
         "why_broken": shown.why_broken(found.broken) if found.broken else "",
         "why_rejected": shown.why_rejected(found.rejected) if found.rejected else "",
         "unanswered": shown.company_of(found.journey.gateway) if found.journey else "",
-        "may_add": found.active is None,
+        "is_with_support": found.journey is not None
+        and now - found.journey.started_at >= GIVE_UP_AFTER,
         **_request(request),
     }
     return render(request, "payments/plan.html", context)
@@ -64,7 +66,8 @@ def add(request: PortalRequest) -> HttpResponse:
         return _already_registered(request)
     offered = _offered(request, found)
     initial = {"gateway": offered[0].slug} if len(offered) == 1 else {}
-    form = forms.Choice(request.POST or None, offered=offered, initial=initial)
+    posted = request.POST if request.method == "POST" else None
+    form = forms.Choice(posted, offered=offered, initial=initial)
     if request.method == "POST" and form.is_valid():
         chosen = registry.gateway(form.cleaned_data["gateway"])
         if chosen.entry is Entry.REDIRECT:
@@ -106,7 +109,7 @@ def registration(request: PortalRequest, gateway: str) -> HttpResponse:
 def ask_support(request: PortalRequest) -> HttpResponse:
     """Ask Support to change the registered method; show how it stands with that. Rule: S1-06."""
     now = clock.now()
-    form = forms.SupportMessage(request.POST or None)
+    form = forms.SupportMessage(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             support.ask(

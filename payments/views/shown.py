@@ -92,7 +92,7 @@ def method(row: PaymentMethod, zone: ZoneInfo) -> MethodShown:
         state=str(state.label),
         badge=_BADGES.get(state, ""),
         since=since.astimezone(zone).date(),
-        next=_next(state, gateway, company),
+        next=_next(row, gateway, company),
         is_active=state is MethodState.ACTIVE,
         is_broken=state is MethodState.BROKEN,
     )
@@ -118,10 +118,7 @@ def why_rejected(row: PaymentMethod) -> str:
     """Return in words why a registration came to nothing."""
     company = {"company": company_of(row.gateway)}
     if row.code == NEVER_ARRIVED:
-        return (
-            _("%(company)s did not receive your registration. Send it again.")
-            % company
-        )
+        return _("%(company)s did not receive your registration. Send it again.") % company
     return (
         _(
             "%(company)s did not accept the registration after its review; it does not tell reasons."
@@ -162,13 +159,21 @@ def _plan_row(
     return PlanRow(str(category.label), name, accounts, price)
 
 
-def _next(state: MethodState, gateway: Gateway | None, company: str) -> str:
-    named = {"company": company}
+def _next(row: PaymentMethod, gateway: Gateway | None, company: str) -> str:
+    named, state = {"company": company}, MethodState(row.state)
     if state is MethodState.REGISTERING:
         return (
             _(
                 "%(company)s has not answered yet. Nothing is lost: we ask what became of it, show it"
                 " here and tell you by mail."
+            )
+            % named
+        )
+    if state is MethodState.UNDER_REVIEW and row.next_look_at is None:
+        return (
+            _(
+                "%(company)s has not decided for a long time. Support is asking there; you can choose"
+                " another way to pay meanwhile."
             )
             % named
         )

@@ -359,6 +359,17 @@ def test_a_provider_that_is_away_for_a_day_is_a_persons_matter(
     assert (parked.state, tries) == (WorkState.PARKED, 6)
     journey.refresh_from_db()
     assert journey.state == JourneyState.RETURNED
+    with clock.fixed_at(make.NOW + timedelta(days=1)):
+        again = visits.client_of(visits.root_of(aoba))
+        text = again.get(visits.url("plan", aoba)).content.decode()
+    assert "Support is finding out what you approved there." in text
+    assert "Add payment method" in text
+
+    sandbox.listen_again()
+    with clock.fixed_at(make.NOW + timedelta(days=1)):
+        work.release(parked.pk, actor="user:1", reason="PayPal is back.", now=clock.now())
+        work.run_due(["gateway"])
+    assert PaymentMethod.objects.get().state == MethodState.ACTIVE
 
 
 def test_two_tabs_bring_one_method(root: Client, aoba: Organisation, sandbox: Sandbox) -> None:

@@ -357,6 +357,9 @@ def test_a_review_is_polled_for_thirty_days_and_then_given_to_a_person(
     assert parked.reason.startswith("under review for 30 days")
     method.refresh_from_db()
     assert (method.state, method.next_look_at) == ("under_review", None)
+    assert "Paid has not decided for a long time. Support is asking there" in _page(
+        visits.client_of(visits.root_of(aoba)), aoba
+    )
 
     sandbox.paid.approve(method.key)
     with _at(timedelta(days=34)):

@@ -124,7 +124,7 @@ def test_the_page_to_choose_at_leads_only_to_the_providers_the_settings_name(
 
 
 def test_a_choice_must_be_made(aoba: Organisation, root: Client, sandbox: Sandbox) -> None:
-    answer = root.post(visits.url("payment_method_add", aoba), {"gateway": ""})
+    answer = root.post(visits.url("payment_method_add", aoba), {})
 
     assert answer.status_code == 400
     assert "Choose how you want to pay." in answer.content.decode()
