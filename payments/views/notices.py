@@ -7,7 +7,7 @@ import math
 from allauth.account.adapter import get_adapter
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError, transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.common import no_append_slash
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -30,7 +30,10 @@ BODY_LIMIT = 256 * 1024
 @transaction.non_atomic_requests
 def notice(request: HttpRequest, gateway: str) -> HttpResponse:
     """Take a notice and answer at once; what it is about is looked up later."""
-    body = request.read(BODY_LIMIT + 1)
+    try:
+        body = request.read(BODY_LIMIT + 1)
+    except UnreadablePostError:  # the sender has hung up
+        return HttpResponse(status=400)
     if len(body) > BODY_LIMIT:
         return HttpResponse(status=413)
     headers = {name.lower(): value for name, value in request.headers.items()}

@@ -163,6 +163,27 @@ def test_what_differs_is_a_row_with_an_owner(
 
 
 @pytest.mark.unsound_books
+@pytest.mark.parametrize(
+    ("statement", "is_stopped"),
+    [
+        pytest.param("UPDATE payments_charge SET state = 'declined'", True, id="declined here"),
+        pytest.param("UPDATE payments_charge SET state = 'cancelled'", True, id="given up here"),
+        pytest.param("UPDATE payments_charge SET amount = amount + 1", False, id="another amount"),
+    ],
+)
+def test_whose_money_came_in_unknown_to_us_is_charged_no_more(
+    sandbox: Sandbox, statement: str, is_stopped: bool
+) -> None:
+    customer, _ = collected.paid(sandbox)
+    unguarded(statement)
+
+    compare()
+
+    scope = stops.of_organisation(customer.organisation.pk)
+    assert ChargingStop.objects.filter(scope=scope).exists() is is_stopped
+
+
+@pytest.mark.unsound_books
 def test_a_second_run_finds_the_same_difference_and_adds_none(sandbox: Sandbox) -> None:
     collected.paid(sandbox)
     unguarded("UPDATE payments_charge SET amount = amount + 1")

@@ -16,12 +16,13 @@ from payments.gateways.base import Gateway
 from payments.models import Difference, Reconciliation
 from payments.queries import reconciling as queries
 from payments.queries.reconciling import Rows, Window
-from payments.rules.matching import Comparison, Entry, Finding, Way
+from payments.rules.matching import Comparison, Entry, Finding, Standing, Way
 from payments.services import letters, stops
 from payments.services.reconcile.facts import ACTOR, Compared, Reconciled
 
 _FOUND_BY = "reconciliation"
 _ALERTED = 20
+_NOTHING = Standing.NOTHING.name.lower()
 
 
 @transaction.atomic
@@ -196,17 +197,19 @@ def _resolve_vanished(
 
 
 def _stop_those_who_may_have_paid(new: Sequence[Difference], now: datetime) -> None:
-    """Charge nobody automatically for whom money came in that our books do not know. Rule: F37."""
+    """Charge nobody automatically again whose money came in without our books saying so. Rule: F37."""
     for each in new:
-        theirs = each.detail["theirs"] or {}
-        if (
-            each.kind == DifferenceKind.MISSING_HERE
-            and theirs.get("way") == Way.IN.value
-            and each.organisation_id is not None
-        ):
+        if each.organisation_id is not None and _is_money_unknown_here(each):
             stops.stop(
                 scope=stops.of_organisation(each.organisation_id),
                 reason=f"{each.gateway} {each.reference}: money came in that our books do not know",
                 actor=ACTOR,
                 now=now,
             )
+
+
+def _is_money_unknown_here(found: Difference) -> bool:
+    """Return whether the provider took money that our books do not have, or call declined."""
+    theirs, ours = found.detail["theirs"] or {}, found.detail["ours"] or {}
+    is_taken = theirs.get("way") == Way.IN.value and theirs.get("standing") != _NOTHING
+    return is_taken and ours.get("standing", _NOTHING) == _NOTHING
