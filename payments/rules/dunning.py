@@ -12,11 +12,15 @@ LOOK_AFTER = (
     timedelta(hours=6),
     timedelta(days=1),
 )
-# A charge that nobody has decided for so long is a person's matter. Rule: I06.
+# A charge of which nobody knows anything for so long is a person's matter. Rule: I06.
 PERSON_AFTER = timedelta(hours=72)
+# One of which the provider says for so long that it is still deciding. Rule: F08.
+PENDING_PERSON_AFTER = timedelta(days=30)
 # A call that has not come back in this time never will: its time-outs end long before.
 CALL_LOST_AFTER = timedelta(minutes=3)
 
+# What a payer approved, and nobody captured in this time, no provider captures any more.
+APPROVAL_LAPSES_AFTER = timedelta(days=1)
 # A provider that cannot be reached is tried again after so long: sending nothing harms nobody (F04).
 CALL_AGAIN_AFTER = (
     timedelta(minutes=1),
@@ -60,6 +64,9 @@ def next_call(failures: int, now: datetime) -> datetime:
     return now + CALL_AGAIN_AFTER[min(failures, len(CALL_AGAIN_AFTER)) - 1]
 
 
-def is_for_a_person(created_at: datetime, now: datetime) -> bool:
-    """Return whether an undecided attempt has waited long enough for staff to decide. Rule: I06."""
-    return now - created_at >= PERSON_AFTER
+def is_for_a_person(sent_at: datetime, now: datetime, *, is_pending: bool = False) -> bool:
+    """Return whether an attempt has been undecided for long enough for staff to decide. Rule: I06.
+
+    `is_pending`: the provider says that it is still deciding. Rule: F08.
+    """
+    return now - sent_at >= (PENDING_PERSON_AFTER if is_pending else PERSON_AFTER)

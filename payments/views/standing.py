@@ -56,8 +56,6 @@ def told(outlook: Outlook | None, zone: ZoneInfo) -> Told:
     payable = outlook.payable
     if payable.state != PayableState.OPEN:
         return _closed(outlook, zone)
-    if outlook.is_being_confirmed and outlook.live is not None:
-        return _being_confirmed(outlook.live)
     if payable.hold == Hold.DIFFERS:
         return Told(
             gettext("being checked"),
@@ -67,6 +65,8 @@ def told(outlook: Outlook | None, zone: ZoneInfo) -> Told:
                 "into it; nothing more is charged until then."
             ),
         )
+    if outlook.is_being_confirmed and outlook.live is not None:
+        return _being_confirmed(outlook.live)
     if payable.hold == Hold.REVERSED:
         return Told(
             gettext("being checked"),

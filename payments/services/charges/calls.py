@@ -1,11 +1,13 @@
 """Calls about an attempt: made outside every transaction, each between two commits. Rule: R6."""
 
+import contextlib
 import logging
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from payments.enums import LIVE, ChargeState, Hold, Initiator, PayableState, Step
+from payments.enums import LIVE, ChargeState, Hold, Initiator, MethodState, PayableState, Step
 from payments.gateways import registry
 from payments.gateways.base import (
     Absent,
@@ -53,10 +55,12 @@ def carry_out(*, charge_id: int, now: datetime, places: Places = NOWHERE) -> App
     charge = Charge.objects.select_related("method").get(pk=charge_id)
     gateway = registry.gateway(charge.gateway)
     check_account(charge, gateway)
-    while (step := _next_step(charge, gateway)) is not None:
+    while (step := _next_step(charge, gateway, now)) is not None:
+        before = Before.of(charge)
+        _check_stops(charge)
         if not _send(charge, step, now):
             return None
-        answer = _call(charge, gateway, step, places, now)
+        answer = _call(charge, gateway, before, places, now)
         if isinstance(answer, Approval):
             _await_payer(charge, answer, now)
             return answer
@@ -69,22 +73,31 @@ def carry_out(*, charge_id: int, now: datetime, places: Places = NOWHERE) -> App
 def collect(*, payable_id: int, now: datetime) -> None:
     """Charge a payable whose time has come, or go on with the attempt that is under way.
 
+    An attempt by a method that works no more, or is replaced, is given up before money moves.
     Raises NotNow, AccountDiffers. Where charging is stopped, or nothing is due, nothing happens.
     """
-    charge = Charge.objects.filter(payable_id=payable_id, state__in=sorted(LIVE)).first()
-    if charge is None:
-        charge = _due_charge(payable_id, now)
-    elif stops.is_stopped(organisation_id=charge.organisation_id, gateway=charge.gateway):
-        return
-    if (
-        charge is not None
-        and charge.method_id is not None
-        and charge.state in {ChargeState.PREPARED, ChargeState.STARTED}
-    ):
-        try:
+    charge = (
+        Charge.objects.filter(payable_id=payable_id, state__in=sorted(LIVE))
+        .select_related("method")
+        .first()
+    )
+    try:
+        if charge is None:
+            charge = _due_charge(payable_id, now)
+        elif stops.is_stopped(organisation_id=charge.organisation_id, gateway=charge.gateway):
+            return
+        if (
+            charge is None
+            or charge.method is None
+            or charge.state not in {ChargeState.PREPARED, ChargeState.STARTED}
+        ):
+            return
+        if charge.method.state == MethodState.ACTIVE:
             carry_out(charge_id=charge.pk, now=now)
-        except Stopped:
-            log.warning("charging is stopped", extra={"charge": charge.pk})
+        elif cancel(charge_id=charge.pk, code="method_gone", actor=SCHEDULE, now=now):
+            collect(payable_id=payable_id, now=now)
+    except Stopped:
+        log.warning("charging is stopped", extra={"payable": payable_id})
 
 
 def _due_charge(payable_id: int, now: datetime) -> Charge | None:
@@ -127,12 +140,15 @@ def look(*, charge_id: int, now: datetime) -> Charge:
     outcome = _asked(charge, gateway)
     if is_in_hand and not isinstance(outcome, Settled | Declined | Pending):
         return charge
-    if charge.state == ChargeState.SENT and not is_in_hand:
-        _lose(charge, now)
-    if isinstance(outcome, Absent) and outcome.may_repeat and charge.state != ChargeState.STARTED:
+    if charge.state == ChargeState.SENT and not is_in_hand and not _lose(charge, now):
+        # Its answer came meanwhile, and was stored.
+        return charge
+    if isinstance(outcome, Absent) and outcome.may_repeat and charge.state == ChargeState.UNDECIDED:
         return _repeat(charge, gateway, now)
     charge = settle(charge_id=charge.pk, outcome=outcome, now=now)
-    if charge.state in LIVE and dunning.is_for_a_person(charge.created_at, now):
+    if charge.state in LIVE and dunning.is_for_a_person(
+        charge.sent_at or charge.created_at, now, is_pending=charge.state == ChargeState.PENDING
+    ):
         raise ForAPerson(f"charge {charge.key} ({charge.number}): {charge.code or charge.state}")
     return charge
 
@@ -140,14 +156,20 @@ def look(*, charge_id: int, now: datetime) -> Charge:
 def cancel(*, charge_id: int, code: str, actor: str, now: datetime) -> bool:
     """Give up an attempt that has taken nothing; return False where it may have, or is decided.
 
-    What was announced to the provider is taken back there first. Raises NotNow.
+    What was announced to the provider is taken back there first. Raises NotNow, Stopped,
+    AccountDiffers.
     """
-    charge = Charge.objects.get(pk=charge_id)
+    charge = Charge.objects.select_related("method").get(pk=charge_id)
     if charge.state == ChargeState.STARTED:
+        gateway = registry.gateway(charge.gateway)
+        check_account(charge, gateway)
         try:
-            registry.gateway(charge.gateway).cancel(_intent(charge))
+            gateway.cancel(_intent(charge))
         except (GatewayUnreachable, AnswerLost) as fault:
             raise NotNow(dunning.next_call(1, now)) from fault
+        except GatewayMisconfigured as fault:
+            stop_gateway(slug=charge.gateway, why=str(fault), now=now)
+            raise Stopped(str(fault)) from fault
     return give_up(charge_id, {ChargeState.PREPARED, ChargeState.STARTED}, code, actor, now)
 
 
@@ -166,17 +188,47 @@ def decide_not_taken(*, charge_id: int, reason: str, actor: str, now: datetime) 
     return give_up(charge_id, {ChargeState.UNDECIDED}, reason, actor, now)
 
 
-def _next_step(charge: Charge, gateway: Gateway) -> Step | None:
+def _next_step(charge: Charge, gateway: Gateway, now: datetime) -> Step | None:
     if charge.state == ChargeState.PREPARED:
         return Step.START if charge.method is None or gateway.announces else Step.CAPTURE
-    if charge.state == ChargeState.STARTED:
-        return Step.CAPTURE if charge.method is not None or _is_approved(charge, gateway) else None
+    if charge.state == ChargeState.STARTED and (
+        charge.method is not None or _is_approved(charge, gateway, now)
+    ):
+        return Step.CAPTURE
     return None
 
 
-def _is_approved(charge: Charge, gateway: Gateway) -> bool:
+def _is_approved(charge: Charge, gateway: Gateway, now: datetime) -> bool:
+    """Return whether its payer has approved a payment. Raises NotNow where nobody can say."""
     outcome = _asked(charge, gateway)
+    sent_at = charge.sent_at or charge.created_at
+    if isinstance(outcome, Undecided) and now - sent_at < dunning.APPROVAL_LAPSES_AFTER:
+        raise NotNow(now + max(dunning.CALL_AGAIN_AFTER[0], outcome.retry_after or timedelta()))
+    if isinstance(outcome, Settled | Declined | Pending):
+        settle(charge_id=charge.pk, outcome=outcome, now=now)
     return isinstance(outcome, Waiting) and outcome.is_approved
+
+
+def _check_stops(charge: Charge) -> None:
+    """Raise Stopped where the portal by itself may not charge now. Rule: R11, F37."""
+    if charge.initiator != Initiator.SCHEDULE:
+        return
+    reason = stops.is_stopped(organisation_id=charge.organisation_id, gateway=charge.gateway)
+    if reason:
+        raise Stopped(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """How an attempt stood before a call, to which it returns if the call is never sent."""
+
+    state: ChargeState
+    step: str
+    sent_at: datetime | None
+
+    @classmethod
+    def of(cls, charge: Charge) -> "Before":
+        return cls(ChargeState(charge.state), charge.step, charge.sent_at)
 
 
 @transaction.atomic
@@ -200,14 +252,12 @@ def _send(charge: Charge, step: Step, now: datetime) -> bool:
 
 
 def _call(
-    charge: Charge, gateway: Gateway, step: Step, places: Places, now: datetime
+    charge: Charge, gateway: Gateway, before: Before, places: Places, now: datetime
 ) -> Approval | Outcome:
     """Make one call. What surely was not sent leaves the attempt where it was."""
     intent = _intent(charge)
-    is_announced = step is Step.CAPTURE and (charge.method is None or gateway.announces)
-    before = ChargeState.STARTED if is_announced else ChargeState.PREPARED
     try:
-        if step is Step.START:
+        if charge.step == Step.START:
             return gateway.start(intent, return_url=places.return_url, cancel_url=places.cancel_url)
         return gateway.capture(intent)
     except GatewayUnreachable as fault:
@@ -249,6 +299,10 @@ def _asked(charge: Charge, gateway: Gateway) -> Outcome:
 def _repeat(charge: Charge, gateway: Gateway, now: datetime) -> Charge:
     """Make the call again that the provider knows nothing of, with the key that protects it."""
     step = Step(charge.step)
+    try:
+        _check_stops(charge)
+    except Stopped:
+        return settle(charge_id=charge.pk, outcome=Undecided("stopped"), now=now)
     if not _send(charge, step, now):
         return charge
     try:
@@ -260,7 +314,9 @@ def _repeat(charge: Charge, gateway: Gateway, now: datetime) -> Charge:
         answer = Undecided(f"misconfigured: {fault}")
     charge = settle(charge_id=charge.pk, outcome=answer, now=now)
     if isinstance(answer, Waiting) and charge.method_id is not None:
-        carry_out(charge_id=charge.pk, now=now)
+        # Where that is not possible now, collecting goes on from here by itself.
+        with contextlib.suppress(NotNow, Stopped):
+            carry_out(charge_id=charge.pk, now=now)
         charge.refresh_from_db()
     return charge
 
@@ -269,8 +325,9 @@ def _once_more(gateway: Gateway, charge: Charge, step: Step) -> Outcome:
     if step is Step.CAPTURE:
         return gateway.capture(_intent(charge))
     answer = gateway.start(_intent(charge), return_url="", cancel_url="")
-    # The way to the payer's pages is lost with the answer: the payer sets out anew.
-    return Undecided("approval_lost") if isinstance(answer, Approval) else answer
+    # The way to the payer's pages was lost with the answer: nobody was sent there, and the payer
+    # sets out anew.
+    return Waiting(answer.reference, is_approved=False) if isinstance(answer, Approval) else answer
 
 
 def _intent(charge: Charge) -> Intent:
@@ -293,14 +350,20 @@ def _is_lost(charge: Charge, now: datetime) -> bool:
 
 
 @transaction.atomic
-def _take_back(charge: Charge, before: ChargeState, now: datetime, code: str) -> datetime:
+def _take_back(charge: Charge, before: Before, now: datetime, code: str) -> datetime:
     """Note that a call was never sent; return when to make it again."""
     looks = charge.looks + 1
     again_at = dunning.next_call(looks, now)
-    sent_at = None if charge.sent_at == charge.called_at else charge.sent_at
     try:
         move_charge(
-            charge, before, now=now, code=code, looks=looks, next_look_at=again_at, sent_at=sent_at
+            charge,
+            before.state,
+            now=now,
+            code=code,
+            looks=looks,
+            next_look_at=again_at,
+            step=before.step,
+            sent_at=before.sent_at,
         )
     except MovedBefore:
         log.info("an unsent call was settled meanwhile", extra={"charge": charge.pk})
@@ -313,8 +376,11 @@ def _await_payer(charge: Charge, approval: Approval, now: datetime) -> None:
 
 
 @transaction.atomic
-def _lose(charge: Charge, now: datetime) -> None:
+def _lose(charge: Charge, now: datetime) -> bool:
+    """Note that a call never came back; return False where it did meanwhile."""
     try:
         move_charge(charge, ChargeState.UNDECIDED, now=now, code="no_answer", next_look_at=now)
     except MovedBefore:
         charge.refresh_from_db()
+        return False
+    return True

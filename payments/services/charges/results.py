@@ -122,7 +122,12 @@ def _decline(charge: Charge, outcome: Declined, actor: str, now: datetime) -> No
         details={"number": charge.number, "amount": charge.amount, "code": outcome.code},
     )
     payable, method = charge.payable, charge.method
-    if payable.state != PayableState.OPEN or charge.initiator != Initiator.SCHEDULE:
+    # What is held already, its method having been found broken meanwhile, is tried no further.
+    if (
+        payable.state != PayableState.OPEN
+        or payable.hold != Hold.NOTHING
+        or charge.initiator != Initiator.SCHEDULE
+    ):
         if method is not None and outcome.is_method_broken:
             _break(method, outcome, actor, now)
         return
@@ -193,9 +198,8 @@ def _differ(charge: Charge, outcome: Settled, actor: str, now: datetime) -> None
     is_foreign = outcome.account != Account(charge.environment, charge.merchant) or (
         outcome.key != charge.key
     )
-    _note_difference(
-        charge, DifferenceKind.FOREIGN if is_foreign else DifferenceKind.AMOUNT, outcome, now
-    )
+    kind = DifferenceKind.FOREIGN if is_foreign else DifferenceKind.AMOUNT
+    is_new = _note_difference(charge, kind, outcome, now)
     if charge.state not in {ChargeState.UNDECIDED, ChargeState.PENDING}:
         if charge.state == ChargeState.STARTED:
             _leave_started(charge, actor, now)
@@ -207,10 +211,13 @@ def _differ(charge: Charge, outcome: Settled, actor: str, now: datetime) -> None
             code="differs",
             reference=outcome.reference,
         )
-    Charge.objects.filter(pk=charge.pk).update(next_look_at=None)
+    Charge.objects.filter(pk=charge.pk).update(code="differs", next_look_at=None)
+    charge.code, charge.next_look_at = "differs", None
     payable = charge.payable
     payable.hold, payable.next_charge_at = Hold.DIFFERS, None
     payable.save(update_fields=["hold", "next_charge_at"])
+    if not is_new:
+        return
     letters.staff_alert(
         f"{charge.number}: the provider's answer differs",
         [
