@@ -165,7 +165,7 @@ def change(timeline: Timeline, terms: PlanTerms, now: datetime) -> Timeline:
     if present is not None and present.terms.version_id == terms.version_id:
         raise NothingChanges
     if terms.category is Category.LICENCE:
-        if terms.is_free and timeline.terms and timeline.terms[-1].end_on > now.date():
+        if terms.is_free and _is_bound(spans, now):
             raise NotFromHere
         if not terms.is_free and (present is None or present.terms.is_free):
             raise NotFromHere
@@ -213,7 +213,10 @@ def start(
     term = Term(first_on, 0, months)
     from_at = now if first_on == today else start_of_day(first_on, zone)
     end_at = start_of_day(term.end_on, zone)
-    spans = _put(timeline.licence, Span(terms, steps, from_at, end_at))
+    spans = timeline.licence
+    if timeline.at(Category.LICENCE, now) is None:
+        spans = _put(spans, Span(timeline.free, 1, now))
+    spans = _put(spans, Span(terms, steps, from_at, end_at))
     spans = _put(spans, Span(timeline.free, 1, end_at))
     return replace(timeline, licence=spans, terms=(*timeline.terms, term), renews=renews)
 
@@ -262,7 +265,10 @@ def renew(
 
 
 def withdraw_renewal(timeline: Timeline, *, now: datetime, zone: ZoneInfo) -> Timeline:
-    """Return the timeline without the ordered next term. Raises NothingToWithdraw, ReturnsToFree."""
+    """Return the timeline without the ordered next term, and without automatic renewal.
+
+    Otherwise it would be ordered anew the same day. Raises NothingToWithdraw, ReturnsToFree.
+    """
     last = timeline.last_term
     today = now.astimezone(zone).date()
     if last is None or last.months_before == 0 or last.first_on <= today:
@@ -271,7 +277,7 @@ def withdraw_renewal(timeline: Timeline, *, now: datetime, zone: ZoneInfo) -> Ti
         raise ReturnsToFree
     begins_at = start_of_day(last.first_on, zone)
     spans = _put(timeline.licence, Span(timeline.free, 1, begins_at))
-    return replace(timeline, licence=spans, terms=timeline.terms[:-1])
+    return replace(timeline, licence=spans, terms=timeline.terms[:-1], renews=False)
 
 
 def set_renewal(timeline: Timeline, renews: bool, *, now: datetime, zone: ZoneInfo) -> Timeline:
@@ -309,7 +315,15 @@ def _put(spans: Iterable[Span], new: Span) -> tuple[Span, ...]:
         for span in spans
         if span.from_at < new.from_at
     ]
-    return (*before, new)
+    return _joined((*before, new), new.from_at)
+
+
+def _is_bound(spans: Iterable[Span], now: datetime) -> bool:
+    """Return whether a plan is paid for until a day that is still to come."""
+    return any(
+        not span.terms.is_free and span.until_at is not None and span.until_at > now
+        for span in spans
+    )
 
 
 def _from(spans: Iterable[Span], at: datetime, changed: Callable[[Span], Span]) -> tuple[Span, ...]:
@@ -326,16 +340,20 @@ def _from(spans: Iterable[Span], at: datetime, changed: Callable[[Span], Span]) 
                 result.append(span)
             else:
                 result += [replace(span, until_at=at), replace(new, from_at=at)]
-    return _joined(result)
+    return _joined(result, at)
 
 
-def _joined(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Return spans with neighbours that say the same made one."""
+def _joined(spans: Iterable[Span], since: datetime) -> tuple[Span, ...]:
+    """Return spans with neighbours that say the same made one, where they meet from `since` on.
+
+    What met earlier is the past, and stays as it is stored.
+    """
     result: list[Span] = []
     for span in spans:
         last = result[-1] if result else None
         if (
             last is not None
+            and span.from_at >= since
             and last.until_at == span.from_at
             and (last.terms, last.steps) == (span.terms, span.steps)
         ):
