@@ -1,5 +1,12 @@
+import uuid
+
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
+from django.contrib.postgres.fields import (
+    DateRangeField,
+    DateTimeRangeField,
+    RangeBoundary,
+    RangeOperators,
+)
 from django.db import models
 from django.db.models import F, Func, Q
 
@@ -180,3 +187,75 @@ class Selection(models.Model):
 
     def __str__(self) -> str:
         return f"{self.organisation_id}: {self.plan_version} × {self.steps}"
+
+
+class MainContract(models.Model):
+    """A paid licence term of whole months; its plan and steps are the selections of its days.
+
+    `anchor_on`: the first day of the chain of terms that it belongs to, from which every day in the
+    chain is counted; `months_before`: of the chain's earlier terms. `first_on`, `end_on`: half open,
+    kept because the database must compare them. `renews`: whether a next term follows without
+    anybody's doing. Rule: domain.md 3.2.
+    """
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="main_contracts"
+    )
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    anchor_on = models.DateField()
+    months_before = models.PositiveSmallIntegerField(default=0)
+    months = models.PositiveSmallIntegerField()
+    first_on = models.DateField()
+    end_on = models.DateField()
+    renews = models.BooleanField(default=False)
+    ordered_at = models.DateTimeField()
+    ordered_by = models.CharField(max_length=120)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_by = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        constraints = [
+            ExclusionConstraint(
+                name="main_contract_never_overlaps",
+                expressions=[
+                    ("organisation", RangeOperators.EQUAL),
+                    (
+                        Func(
+                            F("first_on"),
+                            F("end_on"),
+                            RangeBoundary(),
+                            function="DATERANGE",
+                            output_field=DateRangeField(),
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+                condition=Q(withdrawn_at=None),
+            ),
+            models.CheckConstraint(
+                condition=Q(end_on__gt=F("first_on")), name="main_contract_ends_after_it_begins"
+            ),
+            models.CheckConstraint(
+                condition=Q(months__in=[1, 12]), name="main_contract_has_1_or_12_months"
+            ),
+            models.CheckConstraint(
+                condition=Q(months_before=0, first_on=F("anchor_on"))
+                | Q(months_before__gt=0, first_on__gt=F("anchor_on")),
+                name="main_contract_begins_with_its_chain",
+            ),
+            models.CheckConstraint(
+                condition=Q(withdrawn_at=None, withdrawn_by="")
+                | Q(withdrawn_at__isnull=False) & ~Q(withdrawn_by=""),
+                name="main_contract_withdrawn_by_somebody",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["end_on", "id"],
+                condition=Q(withdrawn_at=None, renews=True),
+                name="main_contract_renews",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organisation_id}: {self.first_on} to {self.end_on}"

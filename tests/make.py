@@ -2,14 +2,27 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from accounts import services as accounts
 from accounts.enums import Language, Role
 from accounts.models import Membership, Organisation
+from core.months import start_of_day
+from plans import queries as plans
 from plans.enums import Aggregation, Category
-from plans.models import Meter, MeterPrice, Plan, PlanPrice, PlanVersion, Selection, VendorVersion
+from plans.models import (
+    MainContract,
+    Meter,
+    MeterPrice,
+    Plan,
+    PlanPrice,
+    PlanVersion,
+    Selection,
+    VendorVersion,
+)
+from plans.rules.timeline import Timeline, start
+from plans.services import contracts
 
 NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
@@ -172,4 +185,50 @@ def selection(
         steps=steps,
         from_at=from_at,
         until_at=until_at,
+    )
+
+
+def main_contract(
+    organisation: Organisation,
+    version: PlanVersion,
+    first_on: date,
+    *,
+    steps: int = 1,
+    months: int = 12,
+    renews: bool = False,
+    now: datetime | None = None,
+) -> MainContract:
+    """Start a main contract as a root would on `now`, by default at noon of its first day.
+
+    There must be a vendor and a free plan (`free_plan`).
+    """
+    zone = plans.vendor_zone()
+    at = now or start_of_day(first_on, zone) + timedelta(hours=12)
+    before = plans.timeline(organisation, now=at)
+    after: Timeline = start(
+        before,
+        plans.terms([version.pk], organisation.currency)[version.pk],
+        steps=steps,
+        first_on=first_on,
+        months=months,
+        renews=renews,
+        now=at,
+        zone=zone,
+    )
+    contracts.store(
+        organisation_id=organisation.pk,
+        before=before,
+        after=after,
+        action="contract.started",
+        details={},
+        actor=ACTOR,
+        now=at,
+    )
+    return MainContract.objects.get(organisation=organisation, first_on=first_on)
+
+
+def free_plan(*, accounts_per_step: int = 10) -> PlanVersion:
+    """The plan that holds without a main contract, in yen and dollars."""
+    return plan_version(
+        "free", prices={"JPY": 0, "USD": 0}, accounts_per_step=accounts_per_step, is_free=True
     )

@@ -1,13 +1,17 @@
 """What may happen to the catalogue, and to what customers select from it."""
 
 from plans.services.catalogue import Outcome, apply_catalogue, plan_catalogue
+from plans.services.contracts import ChangesThePast, Stale, store
 from plans.services.selections import NoPrice, StartsTooEarly, select_plan
 
 __all__ = [
+    "ChangesThePast",
     "NoPrice",
     "Outcome",
+    "Stale",
     "StartsTooEarly",
     "apply_catalogue",
     "plan_catalogue",
     "select_plan",
+    "store",
 ]

@@ -6,6 +6,7 @@ from pytest_django import DjangoAssertNumQueries
 from plans import queries
 from plans.enums import Aggregation, Category, TaxCategory
 from plans.models import PlanPrice
+from plans.queries import catalogue
 from plans.rules import Meter, MeterTerms, PlanTerms, Tier
 from tests import make
 
@@ -38,7 +39,7 @@ def test_pages_spend_no_statement_and_see_a_new_catalogue_when_told_or_soon(
         assert queries.zone_for_pages().key == "Asia/Tokyo"
         queries.meters_for_pages()
         queries.terms_for_pages([version.pk], "JPY")
-    monkeypatch.setattr(queries, "STALE_AFTER", 0.0)
+    monkeypatch.setattr(catalogue, "STALE_AFTER", 0.0)
     assert queries.vendor_for_pages() == new
     monkeypatch.undo()
     newest = make.vendor(number=3)
