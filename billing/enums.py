@@ -1,5 +1,6 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 
 class InvoiceKind(models.TextChoices):
@@ -33,6 +34,53 @@ class MonthState(models.TextChoices):
 
     PROVISIONAL = "provisional"
     FINAL = "final"
+
+
+class Phase(models.TextChoices):
+    """How far a month is. OVER: not billed yet, late usage is waited for; FINAL: it is billed."""
+
+    FINAL = "final"
+    OVER = "over"
+    RUNNING = "running"
+    AHEAD = "ahead"
+
+
+class BasisKind(models.TextChoices):
+    """What the rest of a month's usage is estimated by. The labels take `days`.
+
+    GIVEN: by nothing; somebody said what the usage is to be.
+    """
+
+    AVERAGE = (
+        "average",
+        ngettext_lazy(
+            "average of the last %(days)d full day",
+            "average of the last %(days)d full days",
+            "days",
+        ),
+    )
+    HIGHEST = (
+        "highest",
+        ngettext_lazy(
+            "highest of the last %(days)d day", "highest of the last %(days)d days", "days"
+        ),
+    )
+    LATEST = (
+        "latest",
+        ngettext_lazy(
+            "latest value of the last %(days)d day",
+            "latest value of the last %(days)d days",
+            "days",
+        ),
+    )
+    UNUSED = (
+        "unused",
+        ngettext_lazy(
+            "no usage in the last %(days)d day", "no usage in the last %(days)d days", "days"
+        ),
+    )
+    TOO_NEW = "too_new", _("no full day of usage yet")
+    GIVEN = "given", _("usage as entered")
 
 
 class DocumentState(models.TextChoices):

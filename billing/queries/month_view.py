@@ -15,7 +15,7 @@ from billing.queries import month_rows
 from billing.queries.facts import Late, late_facts, late_months, terms_of
 from billing.queries.month_rows import IssuedAs, MonthRow
 from billing.queries.stored import Reader, stored_lines, stored_taxes
-from billing.rules import rating
+from billing.rules import measured, rating
 from billing.rules.facts import Bill, Facts, Fee, Line, TaxLine, facts_from_json
 from billing.rules.rating import EXACT
 from core.money import Rounding
@@ -180,7 +180,7 @@ def _open_bills(
         _fee(this, Category.LICENCE, organisation, terms),
         _fee(this, Category.SUPPORT, organisation, terms),
         meters,
-        _used(meters, usage.daily),
+        measured.used(meters, usage.daily),
         tuple(late_facts(each, terms) for each in late),
         previous.credit,
     )
@@ -269,7 +269,7 @@ def _meter(meter: Meter, bill: Bill, usage: _Usage, previous: PreviousMonth | No
         charged=included is not None,
         daily=daily,
         reached_on=_reached_on(meter, included, daily),
-        late=EXACT.subtract(_month_of(meter, daily), used),
+        late=EXACT.subtract(measured.month_of(meter, daily), used),
         used_before=previous.used.get(meter.code, Decimal(0)) if previous else None,
     )
 
@@ -293,26 +293,6 @@ def _reached_on(
     return next((day for day, sum_ in zip(days, sums, strict=True) if sum_ >= included), None)
 
 
-def _used(
-    meters: Sequence[Meter], daily: Mapping[int, Mapping[date, Decimal]]
-) -> dict[str, Decimal]:
-    return {meter.code: _month_of(meter, daily[meter.id]) for meter in meters if meter.id in daily}
-
-
-def _month_of(meter: Meter, daily: Mapping[date, Decimal]) -> Decimal:
-    """Return the month of a meter from its days. Rule: B-05."""
-    if not daily:
-        return Decimal(0)
-    if meter.aggregation == Aggregation.MAX:
-        return max(daily.values())
-    if meter.aggregation == Aggregation.LAST:
-        return daily[max(daily)]
-    total = Decimal(0)
-    for quantity in daily.values():
-        total = EXACT.add(total, quantity)
-    return total
-
-
 def _usage(month: MonthRow, previous: MonthRow, meters: Sequence[Meter]) -> _Usage:
     """Return the days of the month, and what an open month before came to."""
-    return _Usage(month.daily, _used(meters, previous.daily))
+    return _Usage(month.daily, measured.used(meters, previous.daily))

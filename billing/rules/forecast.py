@@ -1,0 +1,442 @@
+"""The bills to come of a timeline: the kernel over what is known and what is estimated. Pure.
+
+Measured and estimated are two chains of bills, each with the credit that it hands on itself, so
+that what is certain never rests on an estimate. Rule: design.md 6.1, S1-26, B-02.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Context, Decimal
+from zoneinfo import ZoneInfo
+
+from billing.enums import BasisKind, LineKind, Phase, TaxCode
+from billing.rules import measured, rating
+from billing.rules.facts import Bill, Facts, Fee, Line
+from billing.rules.measured import Daily
+from billing.rules.rating import EXACT
+from core.months import BillingMonth, months_between
+from plans.enums import Aggregation
+from plans.rules import Meter
+from plans.rules.timeline import Span, Timeline, fee_at
+
+# Whole weeks, so that each day of the week counts as often as any other.
+LOOKS_BACK = timedelta(days=28)
+_ROUGH = Context(prec=60, rounding=ROUND_HALF_UP)
+_ZERO = Decimal(0)
+
+Usage = Mapping[BillingMonth, Mapping[str, Decimal]]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What months to come are made of, besides the timeline.
+
+    `facts`: of the first month that is not billed, with what came in late and the credit brought,
+    without fee and usage. `daily`: by meter id, from that month or the look-back on, whichever is
+    earlier. `final`: months billed already, with the facts they were billed from.
+    """
+
+    facts: Facts
+    daily: Mapping[int, Daily]
+    final: Mapping[BillingMonth, tuple[Facts, Bill]]
+    customer_since: date
+    closed_on: date | None
+    now: datetime
+    zone: ZoneInfo
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(self.zone).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What an estimate rests on: so many days, and what was measured in them.
+
+    `measured`: the sum of the days for an average, else the value itself.
+    """
+
+    kind: BasisKind
+    days: int = 0
+    measured: Decimal = _ZERO
+
+    @property
+    def words(self) -> str:
+        """Say it in the reader's language."""
+        return str(self.kind.label % {"days": self.days} if self.days else self.kind.label)
+
+
+@dataclass(frozen=True, slots=True)
+class MeterForecast:
+    """A meter's month: `used` so far and the estimated `rest`, for the `days_left` after today.
+
+    `basis`: None where nothing is left to estimate.
+    """
+
+    meter: Meter
+    used: Decimal
+    rest: Decimal
+    days_left: int
+    basis: Basis | None
+
+    @property
+    def total(self) -> Decimal:
+        return EXACT.add(self.used, self.rest)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a line stands on a bill; lines at the same place of two bills are about the same thing."""
+
+    kind: int
+    month: BillingMonth
+    item: int = 0
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastLine:
+    """A line as measured so far and as expected. One is None where only the other bill has it."""
+
+    place: Place
+    measured: Line | None
+    expected: Line | None
+
+    @property
+    def line(self) -> Line:
+        """What it is called: the expected line, or the measured one where that alone is."""
+        line = self.expected or self.measured
+        if line is None:
+            raise AssertionError("a line of neither bill")
+        return line
+
+    @property
+    def net(self) -> int:
+        """With the estimate, in minor units, tax excluded."""
+        return self.expected.net if self.expected else 0
+
+    @property
+    def measured_net(self) -> int:
+        """Of what is measured so far, in minor units, tax excluded."""
+        return self.measured.net if self.measured else 0
+
+    @property
+    def is_estimated(self) -> bool:
+        return self.net != self.measured_net
+
+
+@dataclass(frozen=True, slots=True)
+class MonthForecast:
+    """The bill of a month. Final: the bill that was issued; `measured`, `expected` and `fixed` are it.
+
+    `measured`: of what is measured so far; `expected`: with the estimate; `fixed`: of the fees
+    alone, without usage, adjustments and credit: what the timeline binds.
+    """
+
+    month: BillingMonth
+    phase: Phase
+    licence: Fee | None
+    support: Fee | None
+    measured: Bill
+    expected: Bill
+    fixed: Bill
+    lines: tuple[ForecastLine, ...]
+    meters: tuple[MeterForecast, ...]
+
+    @property
+    def is_final(self) -> bool:
+        return self.phase is Phase.FINAL
+
+    @property
+    def is_estimated(self) -> bool:
+        """Whether any part of the bill is an estimate."""
+        return any(meter.rest for meter in self.meters)
+
+
+@dataclass(frozen=True, slots=True)
+class LineChange:
+    """A line before and after an act, side by side. One is None where only the other bill has it."""
+
+    place: Place
+    before: ForecastLine | None
+    after: ForecastLine | None
+
+    @property
+    def difference(self) -> int:
+        """How much more it costs, net, in minor units."""
+        return (self.after.net if self.after else 0) - (self.before.net if self.before else 0)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything of it differs, be it only its name."""
+        if self.before is None or self.after is None:
+            return True
+        return (self.before.measured, self.before.expected) != (
+            self.after.measured,
+            self.after.expected,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MonthChange:
+    """A month's bill before and after an act."""
+
+    month: BillingMonth
+    before: MonthForecast
+    after: MonthForecast
+    lines: tuple[LineChange, ...]
+
+    @property
+    def difference(self) -> int:
+        """How much more it costs, gross, with the estimates, in minor units."""
+        return self.after.expected.gross - self.before.expected.gross
+
+    @property
+    def is_changed(self) -> bool:
+        return any(line.is_changed for line in self.lines)
+
+
+def forecast(
+    known: Known, timeline: Timeline, *, months: int, usage: Usage | None = None
+) -> tuple[MonthForecast, ...]:
+    """Return the bills of every month not billed yet, and those of this month and the next ones.
+
+    Oldest first, `months` of them from this one on; a month before the first as a customer is not
+    among them. What came in late and the credit from before go to the first that is not billed.
+    `usage`: what a month's usage is to be, by meter code, instead of what is known and estimated.
+    Raises MixedCurrencies, NoTaxRate. Rule: B-02, B-03, B-08, S1-26.
+    """
+    this = BillingMonth.of_day(known.today)
+    first = known.facts.month
+    found: list[MonthForecast] = []
+    chain = _Chain(known, timeline, usage or {}, known.facts.credit, known.facts.credit)
+    for month in months_between(min(first, this), this.plus(months - 1)):
+        if month in known.final:
+            found.append(_final(month, *known.final[month]))
+        elif month >= first:
+            found.append(chain.next(month))
+    return tuple(found)
+
+
+def compare(
+    before: Sequence[MonthForecast], after: Sequence[MonthForecast]
+) -> tuple[MonthChange, ...]:
+    """Return the same months before and after an act, line by line in the order of a bill."""
+    return tuple(
+        MonthChange(old.month, old, new, _changes(old.lines, new.lines))
+        for old, new in zip(before, after, strict=True)
+    )
+
+
+def _changes(
+    before: Sequence[ForecastLine], after: Sequence[ForecastLine]
+) -> tuple[LineChange, ...]:
+    old = {line.place: line for line in before}
+    new = {line.place: line for line in after}
+    return tuple(
+        LineChange(place, old.get(place), new.get(place))
+        for place in sorted(old.keys() | new.keys())
+    )
+
+
+@dataclass(slots=True)
+class _Chain:
+    """Months rated one after the other, each with the credit that the one before leaves."""
+
+    known: Known
+    timeline: Timeline
+    usage: Usage
+    measured_credit: Mapping[TaxCode, int]
+    expected_credit: Mapping[TaxCode, int]
+
+    def next(self, month: BillingMonth) -> MonthForecast:
+        known = self.known
+        meters = _meters(known, month, self.usage.get(month))
+        fees = replace(
+            known.facts,
+            month=month,
+            licence=self._fee(self.timeline.licence, month),
+            support=self._fee(self.timeline.support, month),
+            late=(),
+            credit={},
+        )
+        whole = replace(fees, late=known.facts.late if month == known.facts.month else ())
+        so_far = measured.used(known.facts.meters, _days_of(known, month))
+        expected_used = {
+            each.meter.code: each.total
+            for each in meters
+            if each.meter.code in so_far or each.total
+        }
+        given = self.usage.get(month)
+        measured_bill = rating.rate(replace(whole, used=so_far, credit=self.measured_credit))
+        expected_bill = rating.rate(
+            replace(
+                whole,
+                used=expected_used if given is None else given,
+                credit=self.expected_credit,
+            )
+        )
+        self.measured_credit = measured_bill.credit_carried
+        self.expected_credit = expected_bill.credit_carried
+        return MonthForecast(
+            month=month,
+            phase=_phase(known, month),
+            licence=fees.licence,
+            support=fees.support,
+            measured=measured_bill,
+            expected=expected_bill,
+            fixed=rating.rate(fees),
+            lines=_lines(fees, measured_bill, expected_bill),
+            meters=_concerned(meters, fees.licence),
+        )
+
+    def _fee(self, spans: Sequence[Span], month: BillingMonth) -> Fee | None:
+        """Return the fee that a month carries: none of an organisation closed before. Rule: B-02."""
+        closed_on = self.known.closed_on
+        if closed_on is not None and closed_on <= month.first_day:
+            return None
+        span = fee_at(spans, month.starts_at(self.known.zone))
+        return None if span is None else Fee(span.terms, span.steps)
+
+
+def _phase(known: Known, month: BillingMonth) -> Phase:
+    this = BillingMonth.of_day(known.today)
+    if month < this:
+        return Phase.OVER
+    return Phase.RUNNING if month == this else Phase.AHEAD
+
+
+def _final(month: BillingMonth, facts: Facts, bill: Bill) -> MonthForecast:
+    meters = tuple(
+        MeterForecast(meter, facts.used.get(meter.code, _ZERO), _ZERO, 0, None)
+        for meter in facts.meters
+    )
+    return MonthForecast(
+        month=month,
+        phase=Phase.FINAL,
+        licence=facts.licence,
+        support=facts.support,
+        measured=bill,
+        expected=bill,
+        fixed=bill,
+        lines=_lines(facts, bill, bill),
+        meters=_concerned(meters, facts.licence),
+    )
+
+
+def _lines(facts: Facts, so_far: Bill, expected: Bill) -> tuple[ForecastLine, ...]:
+    places = {meter.id: number for number, meter in enumerate(facts.meters)}
+    support = facts.support.terms.version_id if facts.support else None
+    old = {_place(line, places, support): line for line in so_far.lines}
+    new = {_place(line, places, support): line for line in expected.lines}
+    return tuple(
+        ForecastLine(place, old.get(place), new.get(place))
+        for place in sorted(old.keys() | new.keys())
+    )
+
+
+_ORDER = {kind: number for number, kind in enumerate(LineKind)}
+
+
+def _place(line: Line, meters: Mapping[int, int], support: int | None) -> Place:
+    kind = _ORDER[line.kind]
+    if line.kind == LineKind.FEE:
+        return Place(kind, line.month, int(line.plan_version_id == support))
+    if line.meter is not None:
+        return Place(kind, line.month, meters.get(line.meter.id, len(meters) + line.meter.id))
+    return Place(kind, line.month, code=line.tax_code.value)
+
+
+def _concerned(meters: Sequence[MeterForecast], licence: Fee | None) -> tuple[MeterForecast, ...]:
+    """Return the meters that the plan prices, and others with use: the rest are other customers'."""
+    priced = {each.meter.id for each in licence.terms.meters} if licence else set()
+    return tuple(each for each in meters if each.meter.id in priced or each.used or each.rest)
+
+
+def _days_of(known: Known, month: BillingMonth) -> dict[int, Daily]:
+    return {
+        meter_id: {day: each for day, each in daily.items() if BillingMonth.of_day(day) == month}
+        for meter_id, daily in known.daily.items()
+    }
+
+
+def _meters(
+    known: Known, month: BillingMonth, given: Mapping[str, Decimal] | None
+) -> tuple[MeterForecast, ...]:
+    days = _days_of(known, month)
+    left = [
+        day
+        for day in month.days()
+        if day > known.today and (known.closed_on is None or day < known.closed_on)
+    ]
+    return tuple(
+        _meter(meter, known, days.get(meter.id, {}), len(left))
+        if given is None
+        else _given(meter, days.get(meter.id, {}), len(left), given)
+        for meter in known.facts.meters
+    )
+
+
+def _given(meter: Meter, days: Daily, left: int, given: Mapping[str, Decimal]) -> MeterForecast:
+    so_far = measured.month_of(meter, days)
+    rest = EXACT.subtract(given.get(meter.code, _ZERO), so_far)
+    return MeterForecast(meter, so_far, rest, left, Basis(BasisKind.GIVEN))
+
+
+def _meter(meter: Meter, known: Known, days: Daily, left: int) -> MeterForecast:
+    """Return a meter's month, its rest estimated as the meter aggregates. Rule: B-05."""
+    so_far = measured.month_of(meter, days)
+    if not left:
+        return MeterForecast(meter, so_far, _ZERO, 0, None)
+    daily = known.daily.get(meter.id, {})
+    if meter.aggregation == Aggregation.SUM:
+        rest, basis = _more(known, daily, left)
+        return MeterForecast(meter, so_far, rest, left, basis)
+    value, basis = _gauge(meter, known, daily)
+    if meter.aggregation == Aggregation.LAST:
+        rest = _ZERO if days else value
+    else:
+        rest = max(_ZERO, EXACT.subtract(value, so_far))
+    return MeterForecast(meter, so_far, rest, left, basis)
+
+
+def _more(known: Known, daily: Daily, left: int) -> tuple[Decimal, Basis]:
+    """Return what `left` days bring at the average of the last full days. Today is not full."""
+    first = max(known.today - LOOKS_BACK, known.customer_since)
+    days = (known.today - first).days
+    if days < 1:
+        return _ZERO, Basis(BasisKind.TOO_NEW)
+    full = {day: each for day, each in daily.items() if first <= day < known.today}
+    total = _ZERO
+    for quantity in full.values():
+        total = EXACT.add(total, quantity)
+    if total <= 0:
+        return _ZERO, Basis(BasisKind.UNUSED, days)
+    rest = _ROUGH.divide(_ROUGH.multiply(total, Decimal(left)), Decimal(days))
+    return rest.quantize(_finest(full), context=_ROUGH), Basis(BasisKind.AVERAGE, days, total)
+
+
+def _gauge(meter: Meter, known: Known, daily: Daily) -> tuple[Decimal, Basis]:
+    """Return what a gauge is taken to show on: its highest, or its latest, of the last days."""
+    first = max(known.today - LOOKS_BACK + timedelta(days=1), known.customer_since)
+    days = max(1, (known.today - first).days + 1)
+    recent = {day: each for day, each in daily.items() if day >= first}
+    if not recent:
+        return _ZERO, Basis(BasisKind.UNUSED, days)
+    value = measured.month_of(meter, recent)
+    highest = meter.aggregation == Aggregation.MAX
+    return value, Basis(BasisKind.HIGHEST if highest else BasisKind.LATEST, days, value)
+
+
+def _finest(daily: Daily) -> Decimal:
+    """Return one unit of the finest digit measured: whole calls stay whole calls."""
+    digits = min(
+        (
+            exponent
+            for each in daily.values()
+            if isinstance(exponent := each.normalize(_ROUGH).as_tuple().exponent, int)
+        ),
+        default=0,
+    )
+    return Decimal(1).scaleb(min(digits, 0))
