@@ -1,18 +1,25 @@
-"""What the base template shows on every page; costs no statement."""
+"""What the base template shows on every page; costs a root one statement, others none."""
 
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.module_loading import import_string
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Access
+from accounts.enums import Role
 from accounts.models import Membership, User
+from core.templatetags import writing
+from pages.queries import Standing
+from payments.queries import payables
+from payments.queries.payables import Owed
 from plans import queries as plans
 
 # Name of the page, its label, and how the names of the pages that belong to it begin.
@@ -21,6 +28,8 @@ TOP_MENU = (
     ("invoices", _("Orders and invoices"), ("invoice", "receipt")),
 )
 BILLING_TABS = (("usage", _("Usage")), ("plan", _("Plan & Payment Method")))
+
+_LIST = "invoices"
 
 # How the names of the pages of a tab begin, where a room below shows it.
 _OF_TAB = {"plan": ("plan", "payment_method")}
@@ -33,6 +42,15 @@ class Item:
     label: str
     url: str
     is_current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """That an organisation is late, and where it pays. Rule: B-14."""
+
+    text: str
+    url: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,7 @@ class Frame:
     menu: tuple[Item, ...] = ()
     tabs: tuple[Item, ...] = ()
     user_menu: tuple[Item, ...] = ()
+    overdue: tuple[Overdue, ...] = ()
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
@@ -82,6 +101,7 @@ def _frame(request: HttpRequest) -> Frame:
         menu=_top_menu(request, membership) if membership else (),
         tabs=_tabs(request, membership) if membership else (),
         user_menu=_user_menu(user),
+        overdue=_overdue(request, membership) if membership else (),
     )
 
 
@@ -100,6 +120,36 @@ def _top_menu(request: HttpRequest, membership: Membership) -> tuple[Item, ...]:
         for name, label, belonging in TOP_MENU
         if _may_open(membership, name)
     )
+
+
+def _overdue(request: HttpRequest, membership: Membership) -> tuple[Overdue, ...]:
+    """Return what a root is told on every page but the list, which opens with it, and parts of pages."""
+    here = request.resolver_match.view_name if request.resolver_match else ""
+    if membership.role != Role.ROOT or here == _LIST or request.headers.get("HX-Request"):
+        return ()
+    zone = plans.zone_for_pages()
+    url = f"{_page_of(membership, _LIST)}?{urlencode({'payment': Standing.OVERDUE.value})}"
+    return tuple(
+        Overdue(
+            text=_late(each, zone),
+            url=url,
+            label=gettext("See what is overdue"),
+        )
+        for each in payables.owed_by(membership.organisation)
+        if each.overdue_since
+    )
+
+
+def _late(owed: Owed, zone: ZoneInfo) -> str:
+    if owed.overdue_since is None:
+        return ""
+    return gettext(
+        "%(amount)s is overdue since %(day)s. Until it is paid, spot orders and plan upgrades are not"
+        " possible; your service goes on."
+    ) % {
+        "amount": writing.money_in_text(owed.overdue, owed.currency),
+        "day": writing.day(owed.overdue_since.astimezone(zone).date()),
+    }
 
 
 def _tabs(request: HttpRequest, membership: Membership) -> tuple[Item, ...]:

@@ -3,6 +3,7 @@ from decimal import Decimal
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from billing.enums import InvoiceKind
 from billing.queries.invoices import Search
@@ -10,6 +11,7 @@ from billing.rules import numbers
 from billing.rules.numbers import Typed
 from core import money
 from core.months import BillingMonth, NotAMonth
+from pages.queries import Standing
 
 _NAMES = ("date", "year", "month")
 _MOST = 2**63 - 1
@@ -17,6 +19,17 @@ _MOST = 2**63 - 1
 
 class InvoiceSearch(forms.Form):
     """What an invoice is looked up by; everything may be left out. Amounts in major units."""
+
+    payment = forms.ChoiceField(
+        label=_("Payment"),
+        required=False,
+        choices=[
+            ("", _("any")),
+            (Standing.OPEN, pgettext_lazy("invoice", "open")),
+            (Standing.OVERDUE, _("overdue")),
+            (Standing.CLOSED, pgettext_lazy("invoice", "paid")),
+        ],
+    )
 
     issued_from = forms.DateField(
         label=_("Issued from"), required=False, widget=forms.DateInput(attrs={"type": "date"})
@@ -64,8 +77,15 @@ class InvoiceSearch(forms.Form):
         return self.cleaned_data
 
     def search(self) -> Search:
-        """Return what was asked for; the form must be valid."""
-        return Search(**self.cleaned_data)
+        """Return what was asked for of the documents; the form must be valid."""
+        return Search(
+            **{name: value for name, value in self.cleaned_data.items() if name != "payment"}
+        )
+
+    def standing(self) -> Standing | None:
+        """Return how the invoices asked for are paid; the form must be valid."""
+        chosen = self.cleaned_data["payment"]
+        return Standing(chosen) if chosen else None
 
     @property
     def asks(self) -> bool:

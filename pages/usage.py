@@ -69,6 +69,7 @@ class UsagePage:
     is_final: bool
     has_invoice: bool
     invoice_url: str
+    paid: str
     gross_in_text: str
     as_of: str
     billed_on: str
@@ -120,8 +121,12 @@ def page(
     grace: timedelta,
     now: datetime,
     may_see_invoices: bool,
+    paid: str = "",
 ) -> UsagePage:
-    """Return a month ready to be shown. `url`: of the usage page. Rule: S1-09, S1-10."""
+    """Return a month ready to be shown. `url`: of the usage page. Rule: S1-09, S1-10.
+
+    `paid`: how the invoice is paid, in a sentence, for who may know.
+    """
     _ = words.current()
     currency = view.currency
     billed_at = view.month.ends_at(view.zone) + grace
@@ -138,6 +143,7 @@ def page(
         is_final=view.state == MonthState.FINAL,
         has_invoice=view.invoice is not None,
         invoice_url=_invoice_url(organisation, view) if may_see_invoices else "",
+        paid=paid,
         gross_in_text=writing.money_in_text(view.gross, currency),
         as_of=writing.moment(view.as_of, view.zone.key),
         billed_on=writing.day(billed_at.astimezone(view.zone).date()),

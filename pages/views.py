@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from accounts import queries as accounts
 from accounts.access import PortalRequest, SignedInRequest
 from accounts.enums import Role
-from accounts.models import Membership
+from accounts.models import Membership, Organisation
 from billing import views as invoice_pages
 from billing.documents import content
 from billing.queries import credits as credit_notes
@@ -24,9 +24,12 @@ from billing.queries import invoices as issued
 from billing.queries import month_view as months
 from core import clock, tables
 from core.months import BillingMonth, NotAMonth
-from pages import forms, sheets, showcase
+from pages import forms, queries, sheets, showcase
+from pages import invoices as listed
 from pages import usage as presented
 from pages.context import billing_tabs
+from payments.queries import payables
+from payments.views import standing
 from plans import queries as plans
 
 _WITH_PAGES = frozenset({Role.ROOT, Role.MANAGER})
@@ -37,7 +40,7 @@ def home(request: SignedInRequest) -> HttpResponse:
     """Lead to the one page that a person has; else show which there are. Rule: S1-07."""
     found = list(accounts.memberships_of(request.user))
     if len(found) != 1:
-        return render(request, "pages/home.html", {"choices": [_choice(one) for one in found]})
+        return render(request, "pages/home.html", {"choices": _choices(found)})
     membership = found[0]
     if membership.role in _WITH_PAGES:
         return redirect("usage", organisation=membership.organisation.public_id)
@@ -65,13 +68,15 @@ def usage(request: PortalRequest) -> HttpResponse:
         context["refusal"] = _refusal(selectable)
         return _usage_page(request, context, status=400)
     context["picker"] = presented.picker(action, month, selectable)
+    is_root = request.membership.role == Role.ROOT
     context["page"] = presented.page(
         organisation,
         view,
         url=action,
         grace=settings.BILLING_GRACE,
         now=now,
-        may_see_invoices=request.membership.role == Role.ROOT,
+        may_see_invoices=is_root,
+        paid=_paid(organisation, view) if is_root else "",
     )
     return _usage_page(request, context)
 
@@ -100,13 +105,13 @@ def usage_csv(request: PortalRequest) -> HttpResponseBase:
 
 @require_safe
 def invoices(request: PortalRequest) -> HttpResponse:
-    """Show the organisation's invoices and credit notes, or those searched for. Rule: japan.md."""
+    """Show invoices and credit notes, how they are paid, or those searched for. Rule: japan.md."""
     organisation, vendor = request.organisation, plans.vendor_for_pages()
     form = forms.InvoiceSearch(
         request.GET, currency=organisation.currency, prefix_of_numbers=vendor.invoice_prefix
     )
     if form.is_valid():
-        found = issued.found(organisation, form.search())
+        found = queries.standing_so(issued.found(organisation, form.search()), form.standing())
     else:
         found = issued.invoices_of(organisation).none()
     totals = issued.totals(found)
@@ -117,14 +122,8 @@ def invoices(request: PortalRequest) -> HttpResponse:
     parameters.pop("page", None)
     context = {
         "form": form,
-        "rows": [
-            (
-                issued.number_of(one),
-                BillingMonth.of_day(one.month),
-                one,
-            )
-            for one in page
-        ],
+        "open": listed.opening(payables.owed_by(organisation), ZoneInfo(vendor.time_zone)),
+        "rows": listed.rows(organisation, page),
         "page": page,
         "totals": totals,
         "query": f"{parameters.urlencode()}&" if parameters else "",
@@ -145,8 +144,15 @@ def invoice(request: PortalRequest, invoice: UUID) -> HttpResponse:
     if sheet.invoice.is_credit_note:
         return render(request, "pages/credit_note.html", context)
     left = credit_notes.left_of(sheet.invoice)
-    notes = [(issued.number_of(note), note) for note in left.notes]
-    return render(request, "pages/invoice.html", {**context, "left": left, "notes": notes})
+    payable = payables.of_public_id(request.organisation, invoice)
+    context |= {
+        "left": left,
+        "notes": [(issued.number_of(note), note) for note in left.notes],
+        "told": standing.told(
+            payables.outlook_of(payable) if payable else None, plans.zone_for_pages()
+        ),
+    }
+    return render(request, "pages/invoice.html", context)
 
 
 @require_safe
@@ -155,9 +161,24 @@ def components(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/components.html", showcase.everything(request))
 
 
-def _choice(membership: Membership) -> dict[str, Any]:
+def _paid(organisation: Organisation, view: months.MonthView) -> str:
+    """Return in one sentence how a month's invoice is paid; empty where there is none."""
+    if view.invoice is None:
+        return ""
+    return standing.of_month(payables.of_invoice(organisation, view.invoice.public_id))
+
+
+def _choices(memberships: Sequence[Membership]) -> list[dict[str, Any]]:
+    """Return the organisations to choose from; of those that one owns, whether they are late."""
+    owned = [each.organisation_id for each in memberships if each.role == Role.ROOT]
+    overdue = payables.overdue_among(owned) if owned else set()
+    return [_choice(each, each.organisation_id in overdue) for each in memberships]
+
+
+def _choice(membership: Membership, is_overdue: bool) -> dict[str, Any]:
     organisation = membership.organisation
     return {
+        "is_overdue": is_overdue,
         "name": organisation.name,
         "role": membership.get_role_display(),
         "url": reverse("usage", kwargs={"organisation": organisation.public_id})

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from payments.gateways.base import Gateway, ProfileField, RequestRefused
 from payments.gateways.paid import EMAIL_IS_TAKEN
 from payments.rules import profile as rules
+from payments.services.charges import Shown
 
 _WIDGETS: Mapping[str, type[forms.Widget]] = {
     "text": forms.TextInput,
@@ -62,6 +63,20 @@ class Choice(forms.Form):
         field = self.fields["gateway"]
         if isinstance(field, forms.ChoiceField):
             field.choices = [(each.slug, gettext(each.label)) for each in offered]
+
+
+class Payment(forms.Form):
+    """How something is paid at once, and what its payer was shown. Rule: R3, F51."""
+
+    way = forms.CharField(max_length=20)
+    amount = forms.IntegerField(min_value=1)
+    attempts = forms.IntegerField(min_value=0)
+    method = forms.UUIDField(required=False)
+
+    def shown(self) -> Shown:
+        """Return what the payer was shown; the form must be valid."""
+        data = self.cleaned_data
+        return Shown(data["amount"], data["attempts"], data["method"])
 
 
 class Registration(forms.Form):

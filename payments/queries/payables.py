@@ -1,11 +1,12 @@
 """What an organisation owes, and what happens next about it. Rule: B-14, R14."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum
 
 from accounts.models import Organisation
 from billing.models import TaxSummary
@@ -22,17 +23,16 @@ from payments.gateways import registry
 from payments.models import Charge, Payable, PaymentMethod, Refund
 from payments.rules import dunning
 
+_BALANCE = F("gross") - F("credited") - F("captured") + F("refunded")
+
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """How a document stands and what happens about it without anybody's doing.
 
     `live`: the attempt under way; `last`: the newest one that is decided; `taken`: the newest that
-    took the money. `next_charge_at`: when the
-    registered method is charged; `tries` with all further dates if each is declined. `can_pay_now`:
-    nothing is under way and something is owed. `is_billed_by_provider`: the provider bills the
-    customer itself (Paid); what we captured from it is not a receipt. `given_back`: refunds, newest
-    first.
+    took the money. `next_charge_at`: when the registered method is charged; `tries` with all further
+    dates if each is declined. `given_back`: refunds, newest first. `attempts`: how many there were.
     """
 
     payable: Payable
@@ -43,6 +43,7 @@ class Outlook:
     next_charge_at: datetime | None
     tries: tuple[datetime, ...]
     given_back: tuple[Refund, ...] = ()
+    attempts: int = 0
 
     @property
     def can_pay_now(self) -> bool:
@@ -74,13 +75,96 @@ def open_of(organisation: Organisation) -> QuerySet[Payable]:
     )
 
 
-def of_invoices(organisation: Organisation, invoice_ids: Sequence[int]) -> Mapping[int, Payable]:
-    """Return the payables of these invoices, by invoice; an invoice just issued has none yet."""
-    return {
-        row.invoice_id: row
-        for row in Payable.objects.filter(organisation=organisation, invoice_id__in=invoice_ids)
-        if row.invoice_id is not None
-    }
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A payable as a list tells of it. `taken_by`: the gateway through which the money came last."""
+
+    payable: Payable
+    taken_by: str = ""
+
+
+def of_invoices(organisation: Organisation, invoice_ids: Sequence[int]) -> Mapping[int, Listed]:
+    """Return the payables of these invoices, by invoice, in one statement.
+
+    An invoice just issued has none yet.
+    """
+    rows = _listed(organisation).filter(invoice_id__in=invoice_ids)
+    return {row.invoice_id: Listed(row, row.taken_by or "") for row in rows if row.invoice_id}
+
+
+def of_invoice(organisation: Organisation, invoice: UUID) -> Listed | None:
+    """Return the payable of the invoice with this public id, in one statement."""
+    row = _listed(organisation).filter(invoice__public_id=invoice).first()
+    return Listed(row, row.taken_by or "") if row else None
+
+
+def _listed(organisation: Organisation) -> QuerySet[Payable, Any]:
+    taken_by = (
+        Charge.objects.filter(payable=OuterRef("pk"), state=ChargeState.SUCCEEDED)
+        .order_by("-id")
+        .values("gateway")[:1]
+    )
+    return Payable.objects.filter(organisation=organisation).annotate(taken_by=Subquery(taken_by))
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What an organisation owes in one currency: minor units, and of that what is overdue.
+
+    `overdue_since`: the earliest such moment; `overdue_count`: documents.
+    """
+
+    currency: str
+    total: int
+    overdue: int = 0
+    overdue_count: int = 0
+    overdue_since: datetime | None = None
+
+
+def owed_by(organisation: Organisation) -> list[Owed]:
+    """Return what is open, an entry a currency, in one statement; empty where nothing is owed."""
+    is_overdue = Q(overdue_at__isnull=False)
+    rows = (
+        Payable.objects.filter(organisation=organisation, state=PayableState.OPEN)
+        .order_by("currency")
+        .values("currency")
+        .annotate(
+            total=Sum(_BALANCE),
+            overdue=Sum(_BALANCE, filter=is_overdue),
+            count=Count("pk", filter=is_overdue),
+            since=Min("overdue_at"),
+        )
+    )
+    return [
+        Owed(
+            currency=row["currency"],
+            total=int(row["total"]),
+            overdue=int(row["overdue"] or 0),
+            overdue_count=row["count"],
+            overdue_since=row["since"],
+        )
+        for row in rows
+    ]
+
+
+def overdue_among(organisation_ids: Iterable[int]) -> set[int]:
+    """Return which of these organisations have something overdue, in one statement."""
+    return set(
+        Payable.objects.filter(
+            organisation_id__in=organisation_ids,
+            state=PayableState.OPEN,
+            overdue_at__isnull=False,
+        ).values_list("organisation_id", flat=True)
+    )
+
+
+def has_usable_method(payable_id: int) -> bool:
+    """Return whether the organisation that owes this has a method that `is_usable`."""
+    organisation_id = Payable.objects.values_list("organisation_id", flat=True).get(pk=payable_id)
+    method = PaymentMethod.objects.filter(
+        organisation_id=organisation_id, state=MethodState.ACTIVE
+    ).first()
+    return method is not None and is_usable(method)
 
 
 def outlook_of(payable: Payable) -> Outlook:
@@ -106,6 +190,7 @@ def outlook_of(payable: Payable) -> Outlook:
         next_charge_at=payable.next_charge_at,
         tries=_tries(payable),
         given_back=tuple(refunds),
+        attempts=len(charges),
     )
 
 

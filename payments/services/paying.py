@@ -18,9 +18,10 @@ from payments.enums import (
 from payments.gateways import registry
 from payments.gateways.base import Entry
 from payments.models import Charge, Journey, Payable
+from payments.queries import payables as queries
 from payments.rules import dunning
 from payments.services import charges, journeys
-from payments.services.charges import AttemptUnderWay, Places
+from payments.services.charges import AttemptUnderWay, Places, Shown
 from payments.services.journeys import Traveller
 
 _AT_ONCE = 500
@@ -43,29 +44,42 @@ class WayBack:
         )
 
 
-def pay_with_method(*, payable_id: int, actor: str, now: datetime) -> Charge:
+def pay_with_method(*, payable_id: int, shown: Shown, actor: str, now: datetime) -> Charge:
     """Charge the registered method now; return the attempt as far as it came.
 
     A try that the customer asks for uses up none of the automatic ones. Raises charges.NotOwed,
-    AttemptUnderWay, NoMethod, AccountDiffers; NotNow, Stopped where the provider was not reached:
-    the attempt then waits, and is made without the customer's doing.
+    NotAsShown, AttemptUnderWay, NoMethod, AccountDiffers, and NotNow or Stopped where the provider
+    was not reached: nothing is under way then. Rule: R3, F04.
     """
     leave_unfinished(payable_id=payable_id, actor=actor, now=now)
+    if not queries.has_usable_method(payable_id):
+        raise charges.NoMethod
     charge = charges.prepare(
-        payable_id=payable_id, initiator=Initiator.CUSTOMER, actor=actor, now=now
+        payable_id=payable_id, initiator=Initiator.CUSTOMER, actor=actor, now=now, shown=shown
     )
-    charges.carry_out(charge_id=charge.pk, now=now)
+    try:
+        charges.carry_out(charge_id=charge.pk, now=now)
+    except (charges.NotNow, charges.Stopped):
+        # The payer is told that nothing was charged, and pays again or in another way.
+        charges.cancel(charge_id=charge.pk, code="not_reached", actor=actor, now=now)
+        raise
     charge.refresh_from_db()
     return charge
 
 
 def set_out(
-    *, payable_id: int, gateway: str, traveller: Traveller, way_back: WayBack, now: datetime
+    *,
+    payable_id: int,
+    gateway: str,
+    shown: Shown,
+    traveller: Traveller,
+    way_back: WayBack,
+    now: datetime,
 ) -> str:
     """Send a payer to a provider's pages to approve this one payment; return their address.
 
-    Raises NotOffered, charges.NotOwed, AttemptUnderWay, NotNow, Stopped, journeys.ApprovalElsewhere;
-    nothing is under way then.
+    Raises NotOffered, charges.NotOwed, NotAsShown, AttemptUnderWay, NotNow, Stopped,
+    journeys.ApprovalElsewhere; nothing is under way then.
     """
     payable = Payable.objects.select_related("organisation").get(pk=payable_id)
     offered = registry.offered(payable.organisation.country, payable.currency)
@@ -74,7 +88,13 @@ def set_out(
     actor = f"user:{traveller.user_id}"
     leave_unfinished(payable_id=payable_id, actor=actor, now=now)
     with transaction.atomic():
-        charge = charges.prepare_once(payable_id=payable_id, gateway=gateway, actor=actor, now=now)
+        charge = charges.prepare_once(
+            payable_id=payable_id,
+            gateway=gateway,
+            actor=actor,
+            now=now,
+            shown=Shown(shown.amount),
+        )
         journey, state = journeys.set_out(
             traveller=traveller,
             purpose=JourneyPurpose.PAYMENT,
@@ -105,8 +125,8 @@ def come_back(*, journey: Journey, now: datetime) -> Charge:
 
 
 def turn_back(*, journey: Journey, actor: str, now: datetime) -> bool:
-    """Give up a payment that its payer broke off; return False where money is under way already."""
-    return charges.cancel(
+    """Give up a payment that its payer broke off; return False where money may be under way."""
+    return journey.state == JourneyState.CANCELLED and charges.cancel(
         charge_id=_charge_of(journey), code="payer_turned_back", actor=actor, now=now
     )
 
@@ -114,14 +134,16 @@ def turn_back(*, journey: Journey, actor: str, now: datetime) -> bool:
 def leave_unfinished(*, payable_id: int, actor: str, now: datetime) -> None:
     """Give up a visit to a provider's pages that nobody came back from, to make room for another try.
 
-    Where the payer has approved there after all, the money is taken instead. Raises NotNow.
+    Of a payer who is back, and whose return broke off here, what was approved is taken instead.
+    Nobody else's approval counts: it may be that of another session. Raises NotNow. Rule: F20.
     """
     charge = Charge.objects.filter(
         payable_id=payable_id, method=None, state__in=sorted(LIVE)
     ).first()
     if charge is None or charge.state not in {ChargeState.PREPARED, ChargeState.STARTED}:
         return
-    if charge.state == ChargeState.STARTED:
+    is_back = Journey.objects.filter(charge=charge, state=JourneyState.RETURNED).exists()
+    if charge.state == ChargeState.STARTED and is_back:
         charges.carry_out(charge_id=charge.pk, now=now)
     if charges.cancel(charge_id=charge.pk, code="left_unfinished", actor=actor, now=now):
         Journey.objects.filter(

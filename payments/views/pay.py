@@ -6,29 +6,28 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import PortalRequest
 from core import clock
+from payments import forms
 from payments.enums import ChargeState, JourneyPurpose
 from payments.gateways import registry
 from payments.gateways.base import Entry
 from payments.models import Charge, Journey, Payable
 from payments.queries import payables as queries
 from payments.services import charges, journeys, paying
-from payments.services.journeys import Traveller
+from payments.services.charges import Shown
 from payments.views import standing
+from payments.views.journeys import SeeOther, traveller_of
 from plans import queries as plans
 
 _REGISTERED = "method"
-
-
-class _SeeOther(HttpResponseRedirect):
-    status_code = 303
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -38,17 +37,17 @@ def pay(request: PortalRequest, invoice: UUID) -> HttpResponse:
     if payable is None:
         raise Http404
     if request.method == "POST":
-        return _pay(request, payable, request.POST.get("way", ""))
-    zone = ZoneInfo(plans.vendor_for_pages().time_zone)
+        return _pay(request, payable)
     outlook = queries.outlook_of(payable)
+    method = outlook.method if outlook.method and queries.is_usable(outlook.method) else None
     context = {
         "organisation": request.organisation,
         "payable": payable,
         "invoice": invoice,
-        "told": standing.told(outlook, zone),
-        "method": standing.method_named(outlook.method)
-        if outlook.method and queries.is_usable(outlook.method)
-        else "",
+        "told": standing.told(outlook, plans.zone_for_pages()),
+        "attempts": outlook.attempts,
+        "method": method,
+        "method_named": standing.method_named(method) if method else "",
         "ways": [
             each
             for each in registry.offered(request.organisation.country, payable.currency)
@@ -58,30 +57,35 @@ def pay(request: PortalRequest, invoice: UUID) -> HttpResponse:
     return render(request, "payments/pay.html", context)
 
 
+@never_cache
 @require_safe
 def come_back(request: PortalRequest, state: str) -> HttpResponse:
-    """Receive a payer who has approved a payment at a provider; the way back is used once."""
+    """Receive a payer who is back from a provider's pages; the way back is used once. Rule: F20."""
     now = clock.now()
     try:
         journey = journeys.come_back(
-            traveller=_traveller(request), state=state, purpose=JourneyPurpose.PAYMENT, now=now
+            traveller=traveller_of(request), state=state, purpose=JourneyPurpose.PAYMENT, now=now
         )
     except journeys.NoJourney:
-        raise Http404 from None
+        return _no_journey(request)
     except journeys.CameBackBefore as before:
         return _to_invoice(request, _charge_of(before.journey))
-    except (journeys.OtherSession, journeys.Expired):
-        messages.error(
+    except journeys.OtherSession:
+        messages.warning(
             request,
             _(
-                "This way back from the payment page is not valid any more. Nothing was paid by it; "
-                "open the invoice and pay again."
+                "You signed in again in the meantime, so nothing was paid. Pay from the invoice again."
             ),
+        )
+        return redirect("invoices", request.organisation.public_id)
+    except journeys.Expired:
+        messages.warning(
+            request, _("You came back too late, so nothing was paid. Pay from the invoice again.")
         )
         return redirect("invoices", request.organisation.public_id)
     try:
         charge = paying.come_back(journey=journey, now=now)
-    except (charges.NotNow, charges.Stopped):
+    except (charges.NotNow, charges.Stopped, charges.AccountDiffers):
         charge = _charge_of(journey)
         _say_confirming(request)
         return _to_invoice(request, charge)
@@ -89,25 +93,25 @@ def come_back(request: PortalRequest, state: str) -> HttpResponse:
     return _to_invoice(request, charge)
 
 
+@never_cache
 @require_safe
 def turn_back(request: PortalRequest, state: str) -> HttpResponse:
-    """Receive a payer who broke off a payment at a provider."""
+    """Receive a payer who broke off a payment at a provider's pages."""
     now = clock.now()
-    traveller = _traveller(request)
     try:
         journey = journeys.turn_back(
-            traveller=traveller, state=state, purpose=JourneyPurpose.PAYMENT, now=now
+            traveller=traveller_of(request), state=state, purpose=JourneyPurpose.PAYMENT, now=now
         )
     except journeys.NoJourney:
-        raise Http404 from None
-    charge = _charge_of(journey)
+        return _no_journey(request)
     try:
         is_given_up = paying.turn_back(journey=journey, actor=f"user:{request.user.pk}", now=now)
-    except charges.NotNow:
-        is_given_up = False
+    except (charges.NotNow, charges.Stopped, charges.AccountDiffers):
+        # It is closed by itself; without the payer's return nothing is taken.
+        is_given_up = True
     if is_given_up:
         messages.info(request, _("You broke off the payment. Nothing was charged."))
-    return _to_invoice(request, charge)
+    return _to_invoice(request, _charge_of(journey))
 
 
 @require_safe
@@ -136,16 +140,21 @@ def receipt(request: PortalRequest, invoice: UUID) -> HttpResponse:
     return render(request, "payments/receipt.html", context)
 
 
-def _pay(request: PortalRequest, payable: Payable, way: str) -> HttpResponse:
+def _pay(request: PortalRequest, payable: Payable) -> HttpResponse:
+    form = forms.Payment(request.POST)
+    if not form.is_valid():
+        return _show_again(request, payable)
+    way, shown = form.cleaned_data["way"], form.shown()
     now = clock.now()
     try:
-        if way == _REGISTERED:
-            charge = paying.pay_with_method(
-                payable_id=payable.pk, actor=f"user:{request.user.pk}", now=now
-            )
-            _say(request, charge)
-        else:
-            return _SeeOther(_set_out(request, payable, way, now))
+        if way != _REGISTERED:
+            return SeeOther(_set_out(request, payable, way, shown, now))
+        charge = paying.pay_with_method(
+            payable_id=payable.pk, shown=shown, actor=f"user:{request.user.pk}", now=now
+        )
+        _say(request, charge)
+    except charges.NotAsShown:
+        return _show_again(request, payable)
     except charges.NotOwed:
         messages.info(request, _("Nothing is owed for this invoice any more."))
     except charges.AttemptUnderWay:
@@ -153,7 +162,7 @@ def _pay(request: PortalRequest, payable: Payable, way: str) -> HttpResponse:
     except charges.NoMethod:
         messages.error(
             request,
-            _("No payment method works at present. Register one, or pay once with PayPal."),
+            _("The registered payment method cannot be charged at present. Pay in another way."),
         )
     except paying.NotOffered:
         messages.error(request, _("This way of paying is not available. Choose another one."))
@@ -161,14 +170,30 @@ def _pay(request: PortalRequest, payable: Payable, way: str) -> HttpResponse:
         messages.error(
             request,
             _(
-                "We could not reach the payment company. Nothing was charged. Try again in a few "
-                "minutes."
+                "We could not reach the payment company, so no payment was begun. Try again in a few"
+                " minutes."
             ),
         )
     return _to_page(request, payable)
 
 
-def _set_out(request: PortalRequest, payable: Payable, way: str, now: datetime) -> str:
+def _show_again(request: PortalRequest, payable: Payable) -> HttpResponse:
+    """Show what is owed by now, and have it confirmed anew. Rule: R3, F51."""
+    messages.warning(
+        request,
+        _(
+            "This invoice has changed since the page was opened, and nothing was charged. This is how"
+            " it stands now."
+        ),
+    )
+    if payable.invoice is None:
+        return _to_page(request, payable)
+    return redirect("invoice_pay", request.organisation.public_id, payable.invoice.public_id)
+
+
+def _set_out(
+    request: PortalRequest, payable: Payable, way: str, shown: Shown, now: datetime
+) -> str:
     places = {
         name: settings.PORTAL_ORIGIN
         + reverse(name, args=[request.organisation.public_id, "STATE"]).replace("STATE", "{state}")
@@ -177,7 +202,8 @@ def _set_out(request: PortalRequest, payable: Payable, way: str, now: datetime) 
     return paying.set_out(
         payable_id=payable.pk,
         gateway=way,
-        traveller=_traveller(request),
+        shown=shown,
+        traveller=traveller_of(request),
         way_back=paying.WayBack(places["payment_return"], places["payment_cancel"]),
         now=now,
     )
@@ -217,12 +243,16 @@ def _charge_of(journey: Journey) -> Charge:
     return Charge.objects.select_related("payable__invoice").get(journey=journey)
 
 
-def _traveller(request: PortalRequest) -> Traveller:
-    return Traveller(
-        organisation_id=request.organisation.pk,
-        user_id=request.user.pk,
-        session=request.session.session_key or "",
-    )
+def _no_journey(request: PortalRequest) -> HttpResponse:
+    context = {
+        "reason": _(
+            "This link back from a payment company is not yours or does not exist. Nothing was"
+            " registered or charged."
+        ),
+        "href": reverse("invoices", args=[request.organisation.public_id]),
+        "label": _("Orders and invoices"),
+    }
+    return render(request, "400.html", context, status=404)
 
 
 def _to_invoice(request: PortalRequest, charge: Charge) -> HttpResponse:

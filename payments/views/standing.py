@@ -12,7 +12,7 @@ from core.templatetags.writing import day, moment, money_in_text
 from payments.enums import ChargeState, Hold, PayableState, RefundState
 from payments.gateways import registry
 from payments.models import Charge, Payable, PaymentMethod, Refund
-from payments.queries.payables import Outlook
+from payments.queries.payables import Listed, Outlook
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,13 @@ class Told:
     has_receipt: bool = False
 
 
-def short(payable: Payable | None) -> Told:
+def short(listed: Listed | None) -> Told:
     """Return the state of a document for a list: a word, without asking for anything more."""
-    if payable is None:
+    if listed is None:
         return Told(gettext("issued"), "quiet")
+    payable = listed.payable
     if payable.state != PayableState.OPEN:
-        return _closed_label(payable)
+        return _closed_label(payable, listed.taken_by)
     if payable.overdue_at is not None:
         return Told(gettext("overdue"), "bad")
     if payable.declines:
@@ -43,6 +44,24 @@ def short(payable: Payable | None) -> Told:
     if payable.hold in {Hold.NO_METHOD, Hold.METHOD_BROKEN}:
         return Told(gettext("to be paid"), "warn")
     return Told(pgettext("invoice", "open"), "quiet")
+
+
+def of_month(listed: Listed | None) -> str:
+    """Return in one sentence how a month's invoice is paid; empty where that is not known yet."""
+    if listed is None:
+        return ""
+    payable = listed.payable
+    due_by = {"day": day(payable.due_on)}
+    if payable.state in {PayableState.VOID, PayableState.WRITTEN_OFF}:
+        return gettext("There is nothing to pay for it.")
+    if payable.state == PayableState.PAID:
+        if _bills_itself(listed.taken_by):
+            company = {"company": name_of(listed.taken_by)}
+            return gettext("%(company)s bills you for it.") % company
+        return gettext("It is paid.") if payable.captured else gettext("There is nothing to pay.")
+    if payable.overdue_at is not None:
+        return gettext("It was due on %(day)s and is overdue.") % due_by
+    return gettext("It is to be paid by %(day)s.") % due_by
 
 
 def told(outlook: Outlook | None, zone: ZoneInfo) -> Told:
@@ -98,17 +117,19 @@ def method_named(method: PaymentMethod) -> str:
     )
 
 
-def _closed_label(payable: Payable) -> Told:
+def _closed_label(payable: Payable, taken_by: str) -> Told:
     if payable.state == PayableState.VOID:
         return Told(gettext("credited"), "quiet")
     if payable.state == PayableState.WRITTEN_OFF:
         return Told(gettext("closed"), "quiet")
+    if _bills_itself(taken_by):
+        return Told(gettext("billed by %(company)s") % {"company": name_of(taken_by)}, "good")
     return Told(pgettext("invoice", "paid"), "good")
 
 
 def _closed(outlook: Outlook, zone: ZoneInfo) -> Told:
     payable, taken = outlook.payable, outlook.taken
-    label = _closed_label(payable)
+    label = _closed_label(payable, taken.gateway if taken else "")
     if payable.state == PayableState.VOID:
         return Told(
             label.label,
@@ -122,8 +143,8 @@ def _closed(outlook: Outlook, zone: ZoneInfo) -> Told:
         return Told(label.label, label.kind, gettext("There is nothing to pay."))
     if _bills_itself(taken.gateway):
         return Told(
-            gettext("billed by %(company)s") % {"company": name_of(taken.gateway)},
-            "good",
+            label.label,
+            label.kind,
             gettext(
                 "%(company)s bills you %(amount)s with an invoice of its own, to be paid by %(day)s."
             )

@@ -113,11 +113,11 @@ def test_pages_ask_the_same_few_statements(
     last = [credit(invoice, 1_000) for _ in range(notes)][-1]
     root.get(address("invoice", invoice))
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(7):
         listed(root, invoice)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(11):
         root.get(address("invoice", invoice))
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         root.get(address("invoice", last))
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from payments.gateways.base import Account, Gateway
 from payments.models import Charge, Journey, PaymentMethod
@@ -31,6 +32,10 @@ class TooSoon(Exception):
     """This payable was charged by itself a short while ago. Rule: R11."""
 
 
+class NotAsShown(Exception):
+    """What is owed, or what was tried, is not what the payer was shown. Rule: R3, F51."""
+
+
 class NotNow(Exception):
     """The provider cannot be reached; nothing was sent, and `again_at` is when it is tried again."""
 
@@ -52,6 +57,19 @@ class Places:
 
 
 NOWHERE = Places()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a payer saw before paying: what was owed, with which method, after how many attempts.
+
+    A form that is sent twice was shown before its first attempt, and is good for that one alone.
+    """
+
+    amount: int
+    # None: neither another method nor an attempt more matters.
+    attempts: int | None = None
+    method: UUID | None = None
 
 
 def check_account(row: Charge | Journey | PaymentMethod, gateway: Gateway) -> None:

@@ -16,7 +16,9 @@ from payments.services import stops
 from payments.services.charges.facts import (
     AttemptUnderWay,
     NoMethod,
+    NotAsShown,
     NotOwed,
+    Shown,
     Stopped,
     TooSoon,
     check_account,
@@ -26,18 +28,27 @@ from plans import queries as plans
 
 
 @transaction.atomic
-def prepare(*, payable_id: int, initiator: Initiator, actor: str, now: datetime) -> Charge:
+def prepare(
+    *,
+    payable_id: int,
+    initiator: Initiator,
+    actor: str,
+    now: datetime,
+    shown: Shown | None = None,
+) -> Charge:
     """Store the intent to charge what is owed to the registered method; nothing is sent yet.
 
-    Raises NotOwed, AttemptUnderWay, NoMethod, Stopped, AccountDiffers, TooSoon; nothing is stored
-    then. What a customer asks for is not held up by a stop. Rule: R6, R11.
+    Raises NotOwed, AttemptUnderWay, NotAsShown, NoMethod, Stopped, AccountDiffers, TooSoon; nothing
+    is stored then. What a customer asks for is not held up by a stop. Rule: R3, R6, R11.
     """
-    payable = _owed(payable_id)
+    payable = _owed(payable_id, shown)
     method = PaymentMethod.objects.filter(
         organisation_id=payable.organisation_id, state=MethodState.ACTIVE
     ).first()
     if method is None:
         raise NoMethod
+    if shown is not None and shown.method is not None and shown.method != method.public_id:
+        raise NotAsShown
     gateway = registry.gateway(method.gateway)
     check_account(method, gateway)
     if initiator is Initiator.SCHEDULE:
@@ -46,16 +57,18 @@ def prepare(*, payable_id: int, initiator: Initiator, actor: str, now: datetime)
 
 
 @transaction.atomic
-def prepare_once(*, payable_id: int, gateway: str, actor: str, now: datetime) -> Charge:
+def prepare_once(
+    *, payable_id: int, gateway: str, actor: str, now: datetime, shown: Shown | None = None
+) -> Charge:
     """Store the intent to have a payer approve this one payment at a provider's pages.
 
-    Raises NotOwed, AttemptUnderWay; nothing is stored then.
+    Raises NotOwed, AttemptUnderWay, NotAsShown; nothing is stored then.
     """
-    payable = _owed(payable_id)
+    payable = _owed(payable_id, shown)
     return _store(payable, registry.gateway(gateway), None, Initiator.CUSTOMER, actor, now)
 
 
-def _owed(payable_id: int) -> Payable:
+def _owed(payable_id: int, shown: Shown | None) -> Payable:
     """Return a payable, locked, for which something is owed and nothing is under way."""
     organisation_id = Payable.objects.values_list("organisation_id", flat=True).get(pk=payable_id)
     accounts.lock(organisation_id)
@@ -64,7 +77,15 @@ def _owed(payable_id: int) -> Payable:
         raise NotOwed
     if payable.charges.filter(state__in=sorted(LIVE)).exists():
         raise AttemptUnderWay
+    if shown is not None and not _is_as_shown(payable, shown):
+        raise NotAsShown
     return payable
+
+
+def _is_as_shown(payable: Payable, shown: Shown) -> bool:
+    if shown.amount != payable.balance:
+        return False
+    return shown.attempts is None or shown.attempts == payable.charges.count()
 
 
 def _check_schedule(payable: Payable, method: PaymentMethod, now: datetime) -> None:
