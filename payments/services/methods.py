@@ -46,7 +46,7 @@ class AlreadyRegistered(Exception):
 
 
 class UnderReview(Exception):
-    """A registration with this provider is under way."""
+    """A form that was sent in is being looked at; a second one waits for its end."""
 
 
 class NotOffered(Exception):
@@ -74,13 +74,13 @@ def check_may_add(organisation: Organisation, gateway: str) -> None:
     offered = registry.offered(organisation.country, organisation.currency)
     if gateway not in {each.slug for each in offered}:
         raise NotOffered(gateway)
-    for state, slug in PaymentMethod.objects.filter(
-        organisation=organisation, state__in=[MethodState.ACTIVE, *_WAITING]
-    ).values_list("state", "gateway"):
-        if state == MethodState.ACTIVE:
-            raise AlreadyRegistered
-        if slug == gateway or registry.gateway(gateway).entry is Entry.FORM:
-            raise UnderReview
+    states = set(
+        PaymentMethod.objects.filter(organisation=organisation).values_list("state", flat=True)
+    )
+    if MethodState.ACTIVE in states:
+        raise AlreadyRegistered
+    if not states.isdisjoint(_WAITING) and registry.gateway(gateway).entry is Entry.FORM:
+        raise UnderReview
 
 
 def register(

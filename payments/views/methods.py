@@ -182,8 +182,7 @@ def _offered(request: PortalRequest, found: queries.Methods) -> list[Gateway]:
     return [
         each
         for each in registry.offered(organisation.country, organisation.currency)
-        if not found.waiting
-        or (each.slug != found.waiting.gateway and each.entry is not Entry.FORM)
+        if not found.waiting or each.entry is not Entry.FORM
     ]
 
 

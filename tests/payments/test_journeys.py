@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier, Thread
 
@@ -18,6 +19,7 @@ from gateway_sandbox import Sandbox
 from payments import jobs
 from payments.enums import JourneyPurpose, JourneyState, MethodState
 from payments.gateways import registry
+from payments.gateways.base import Approval
 from payments.models import Journey, PaymentMethod
 from payments.services import journeys, methods
 from tests import make
@@ -309,6 +311,61 @@ def test_a_payer_is_sent_to_no_address_that_the_settings_do_not_name(
     assert answer.headers["Location"] == visits.url("payment_method_add", aoba)
     assert Journey.objects.get().state == JourneyState.REFUSED
     assert Mail.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:1/approve/X",
+        "https://paypal.example/approve/X",
+        "{url}.example/approve/X",
+        "{url}@paypal.example/approve/X",
+        "//paypal.example/approve/X",
+        "javascript:alert(1)",
+        "",
+    ],
+)
+def test_an_approval_elsewhere_is_refused_loudly(
+    root: Client, aoba: Organisation, sandbox: Sandbox, address: str
+) -> None:
+    journey, _ = journeys.set_out(
+        traveller=_traveller(root, aoba),
+        purpose=JourneyPurpose.METHOD,
+        gateway="paypal",
+        now=make.NOW,
+    )
+
+    with pytest.raises(journeys.ApprovalElsewhere):
+        journeys.lead_to(
+            journey_id=journey.pk,
+            approval=Approval("SETUP", address.format(url=sandbox.url)),
+            now=make.NOW,
+        )
+
+    journey.refresh_from_db()
+    assert (journey.state, journey.reference) == (JourneyState.REFUSED, "")
+    assert Mail.objects.count() == 1
+
+
+def test_another_user_has_no_journey_even_in_the_same_session(
+    root: Client, aoba: Organisation, sandbox: Sandbox
+) -> None:
+    state = _state_in(sandbox.paypal.approve(visits.set_out(root, aoba)))
+    other = replace(_traveller(root, aoba), user_id=make.member(aoba).user_id)
+
+    with pytest.raises(journeys.NoJourney):
+        journeys.come_back(
+            traveller=other, state=state, purpose=JourneyPurpose.METHOD, now=make.NOW
+        )
+    with pytest.raises(journeys.NoJourney):
+        journeys.come_back(
+            traveller=_traveller(root, aoba),
+            state=state,
+            purpose=JourneyPurpose.PAYMENT,
+            now=make.NOW,
+        )
+
+    assert Journey.objects.get().state == JourneyState.OPEN
 
 
 def test_a_lost_answer_is_asked_after_until_it_is_known(

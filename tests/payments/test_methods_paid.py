@@ -490,6 +490,34 @@ def test_a_form_whose_answer_comes_after_paypal_was_registered_is_let_go(
     assert standing == {"paid": "detached", "paypal": "active"}
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_form_that_nobody_waits_for_any_more_is_followed_by_the_sweeper(
+    sandbox: Sandbox,
+) -> None:
+    make.vendor()
+    aoba = make.organisation()
+    root = visits.client_of(visits.root_of(aoba))
+    held = sandbox.faults.hold(REGISTER)
+
+    def send() -> None:
+        root.post(_form(aoba), visits.COMPANY)
+        connection.close()
+
+    sending = Thread(target=send)
+    sending.start()
+    assert held.reached.wait(5)
+
+    with _at(timedelta(minutes=5)):
+        visits.work_until_done()
+    swept = PaymentMethod.objects.get().state
+    held.release()
+    sending.join()
+
+    assert swept == MethodState.UNDER_REVIEW
+    assert PaymentMethod.objects.get().state == MethodState.UNDER_REVIEW
+    assert len(sandbox.ledger.members) == 1
+
+
 @pytest.mark.parametrize(("country", "currency"), [("US", "USD"), ("US", "JPY"), ("JP", "USD")])
 def test_outside_japan_paid_is_not_offered_and_a_forged_post_is_refused(
     sandbox: Sandbox, country: str, currency: str

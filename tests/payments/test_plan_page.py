@@ -153,7 +153,7 @@ def test_the_page_asks_the_same_number_of_queries_whatever_there_was(
     root.get(url)
 
     plans.forget()
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         root.get(url)
     for number in range(3):
         method = PaymentMethod.objects.create(
@@ -169,7 +169,7 @@ def test_the_page_asks_the_same_number_of_queries_whatever_there_was(
         moves.note_new(method, actor="system:test", now=make.NOW)
         moves.move_method(method, MethodState.REJECTED, now=make.NOW)
     plans.forget()
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         root.get(url)
 
 
@@ -180,5 +180,5 @@ def test_the_choice_asks_few_queries(
     root.get(url)
 
     plans.forget()
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         root.get(url)
