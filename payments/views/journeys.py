@@ -107,9 +107,7 @@ def come_back(request: PortalRequest, state: str) -> HttpResponse:
     except journeys.Expired:
         messages.warning(
             request,
-            _(
-                "You came back too late, so nothing was registered. Add the payment method again."
-            ),
+            _("You came back too late, so nothing was registered. Add the payment method again."),
         )
         return _to_plan(request)
     except journeys.CameBackBefore as before:
