@@ -66,14 +66,20 @@ def paid(sandbox: Sandbox, *, name: str = "Aoba") -> tuple[Customer, Charge]:
 def paid_by_invoice(sandbox: Sandbox, *, name: str = "Aoba") -> Charge:
     """Return a charge of 5,500 yen that Paid has fixed."""
     organisation, root = billed(name)
-    gateway, key = registry.gateway("paid"), new_key()
-    payer = gateway.register(key=key, profile=PROFILE_OF_A_COMPANY)
-    sandbox.paid.approve(payer.reference)
-    _active(gateway, organisation, root, key, payer)
+    paid_method(organisation, root, sandbox)
     made = charge(Payable.objects.get(organisation=organisation))
     if made.state != ChargeState.SUCCEEDED:
         raise AssertionError(f"{made}: {made.code}")
     return made
+
+
+def paid_method(organisation: Organisation, root: User, sandbox: Sandbox) -> PaymentMethod:
+    """Register a buyer at Paid, approved, and activate it."""
+    gateway, key = registry.gateway("paid"), new_key()
+    profile = PROFILE_OF_A_COMPANY | {"email": f"keiri-{organisation.pk}@aozora.example.jp"}
+    payer = gateway.register(key=key, profile=profile)
+    sandbox.paid.approve(payer.reference)
+    return _active(gateway, organisation, root, key, payer)
 
 
 def paypal_method(

@@ -15,7 +15,7 @@ from payments.queries import payables
 from payments.services import charges, moves
 from payments.views import standing
 from tests import make
-from tests.payments import backs, collected
+from tests.payments import collected
 
 
 def tick(now: datetime, sandbox: Sandbox) -> None:
@@ -65,7 +65,7 @@ def parked() -> list[str]:
 def reserved(sandbox: Sandbox, *, name: str = "Aoba") -> Charge:
     """Return a charge of 5,500 yen that Paid has reserved for a buyer, and not fixed."""
     organisation, root = collected.billed(name)
-    method = backs.paid_method(organisation, root, sandbox)
+    method = collected.paid_method(organisation, root, sandbox)
     charge = charges.prepare(
         payable_id=Payable.objects.get(organisation=organisation).pk,
         initiator=Initiator.SCHEDULE,

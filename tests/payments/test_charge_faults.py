@@ -18,7 +18,7 @@ from payments.gateways.paypal.api import PayPalApi
 from payments.models import Charge, Difference, Payable
 from payments.services import charges, stops
 from tests import make
-from tests.payments import backs, collected
+from tests.payments import collected
 from tests.payments.collected import Customer
 from tests.payments.farside import assert_agree, label, parked, reserved, states, taken, tick
 
@@ -383,7 +383,7 @@ def test_a_repeated_call_that_leads_to_one_that_is_not_sent_parks_nothing(
 ) -> None:
     """The reservation's reply is lost; asked again Paid knows it, and is away before the fix."""
     organisation, root = collected.billed("Aoba")
-    backs.paid_method(organisation, root, sandbox)
+    collected.paid_method(organisation, root, sandbox)
     payable = Payable.objects.get()
     sandbox.faults.lose_reply("*/Register/*")
     tick(NOW, sandbox)
@@ -411,7 +411,7 @@ def test_a_stop_between_the_two_calls_of_a_charge_keeps_the_second_from_being_ma
     sandbox: Sandbox,
 ) -> None:
     organisation, root = collected.billed("Aoba")
-    backs.paid_method(organisation, root, sandbox)
+    collected.paid_method(organisation, root, sandbox)
     payable = Payable.objects.get()
     charge = charges.prepare(
         payable_id=payable.pk, initiator=Initiator.SCHEDULE, actor=make.ACTOR, now=NOW

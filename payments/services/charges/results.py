@@ -6,7 +6,15 @@ from django.db import transaction
 
 from accounts import services as accounts
 from core import audit
-from payments.enums import LIVE, ChargeState, DifferenceKind, Hold, Initiator, PayableState
+from payments.enums import (
+    LIVE,
+    ChargeState,
+    DifferenceKind,
+    Hold,
+    Initiator,
+    JourneyState,
+    PayableState,
+)
 from payments.gateways.base import (
     Absent,
     Account,
@@ -17,7 +25,7 @@ from payments.gateways.base import (
     Undecided,
     Waiting,
 )
-from payments.models import Charge, Difference, Payable, PaymentMethod
+from payments.models import Charge, Difference, Journey, Payable, PaymentMethod
 from payments.rules import dunning
 from payments.services import collecting, letters, methods
 from payments.services.moves import SCHEDULE, move_charge
@@ -100,6 +108,15 @@ def _succeed(charge: Charge, outcome: Settled, actor: str, now: datetime) -> Non
         details={"number": charge.number, "amount": charge.amount, "capture": charge.capture},
     )
     letters.payment_received(charge, now)
+    _end_journey(charge, JourneyState.COMPLETED, now)
+
+
+def _end_journey(charge: Charge, state: JourneyState, now: datetime) -> None:
+    """End the visit to the provider's pages that a payment was about, whoever brought it to its end."""
+    if charge.method_id is None:
+        Journey.objects.filter(
+            charge=charge, state__in=[JourneyState.OPEN, JourneyState.RETURNED]
+        ).update(state=state, ended_at=now)
 
 
 def _decline(charge: Charge, outcome: Declined, actor: str, now: datetime) -> None:
@@ -121,6 +138,7 @@ def _decline(charge: Charge, outcome: Declined, actor: str, now: datetime) -> No
         at=now,
         details={"number": charge.number, "amount": charge.amount, "code": outcome.code},
     )
+    _end_journey(charge, JourneyState.REFUSED, now)
     payable, method = charge.payable, charge.method
     # What is held already, its method having been found broken meanwhile, is tried no further.
     if (
@@ -190,6 +208,7 @@ def give_up(charge_id: int, states: set[ChargeState], code: str, actor: str, now
         at=now,
         details={"number": charge.number, "amount": charge.amount, "reason": code},
     )
+    _end_journey(charge, JourneyState.CANCELLED, now)
     return True
 
 
