@@ -18,3 +18,11 @@ class Aggregation(models.TextChoices):
 class TaxCategory(models.TextChoices):
     STANDARD = "standard"
     REDUCED = "reduced"
+
+
+class NotRenewed(models.TextChoices):
+    """Why a main contract that renews by itself was not renewed."""
+
+    NOT_ON_SALE = "not_on_sale", _("The plan is no longer on sale in this currency.")
+    ENDED = "ended", _("It had ended before it was renewed.")
+    NO_FREE_PLAN = "no_free_plan", _("There is no free plan to return to at its end.")

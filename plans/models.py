@@ -195,7 +195,8 @@ class MainContract(models.Model):
     `anchor_on`: the first day of the chain of terms that it belongs to, from which every day in the
     chain is counted; `months_before`: of the chain's earlier terms. `first_on`, `end_on`: half open,
     kept because the database must compare them. `renews`: whether a next term follows without
-    anybody's doing. Rule: domain.md 3.2.
+    anybody's doing; `renewal_told_at`: the root was told of that; `renewal_failed_at`: it could not
+    be, and root and staff were told. Rule: domain.md 3.2.
     """
 
     organisation = models.ForeignKey(
@@ -208,6 +209,8 @@ class MainContract(models.Model):
     first_on = models.DateField()
     end_on = models.DateField()
     renews = models.BooleanField(default=False)
+    renewal_told_at = models.DateTimeField(null=True, blank=True)
+    renewal_failed_at = models.DateTimeField(null=True, blank=True)
     ordered_at = models.DateTimeField()
     ordered_by = models.CharField(max_length=120)
     withdrawn_at = models.DateTimeField(null=True, blank=True)

@@ -2,15 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Organisation
 from plans.enums import Category
 from plans.models import MainContract, PlanPrice, Selection
 from plans.queries import catalogue
-from plans.rules import PlanTerms
+from plans.rules import PlanTerms, renewals
 from plans.rules.timeline import Span, Term, Timeline
 
 
@@ -60,6 +60,47 @@ def standing(organisation_ids: Iterable[int]) -> QuerySet[MainContract]:
 def term(contract: MainContract) -> Term:
     """Return a stored main contract as the rules know it."""
     return Term(contract.anchor_on, contract.months_before, contract.months, contract.pk)
+
+
+def to_renew(today: date) -> QuerySet[MainContract]:
+    """Return the main contracts whose next term is to be ordered without anybody's doing by `today`.
+
+    Also those that could not be: staff may have them tried again. Rule: S2-13.
+    """
+    return _renewing().filter(_ends_within(renewals.ORDERED_BEFORE, today))
+
+
+def to_announce(today: date) -> QuerySet[MainContract]:
+    """Return the main contracts whose root is to be told by `today` that they are going to renew."""
+    return (
+        _renewing()
+        .filter(_ends_within(renewals.TOLD_BEFORE, today), renewal_told_at=None)
+        .exclude(_ends_within(renewals.ORDERED_BEFORE, today))
+    )
+
+
+def _renewing() -> QuerySet[MainContract]:
+    """Return what renews, is its organisation's last, and is of one that stays a customer."""
+    later = MainContract.objects.filter(
+        organisation=OuterRef("organisation"),
+        withdrawn_at=None,
+        first_on__gt=OuterRef("first_on"),
+    )
+    return (
+        MainContract.objects.filter(
+            ~Exists(later), withdrawn_at=None, renews=True, organisation__closed_on=None
+        )
+        .select_related("organisation")
+        .order_by("end_on", "pk")
+    )
+
+
+def _ends_within(days: Mapping[int, timedelta], today: date) -> Q:
+    """Return the condition that a term ends so soon, by how many months it has."""
+    found = Q()
+    for months, before in days.items():
+        found |= Q(months=months, end_on__lte=today + before)
+    return found
 
 
 def _free_versions(currencies: Iterable[str], day: date) -> dict[str, int]:
