@@ -70,6 +70,11 @@ def root_of(organisation: Organisation) -> User | None:
     return next((found.user for found in root), None)
 
 
+def accounts_in_use(organisation_id: int) -> int:
+    """Return how many accounts use an organisation's licence: its active memberships, the root's too."""
+    return Membership.objects.filter(organisation=organisation_id, deactivated_at=None).count()
+
+
 def addressees(organisation_ids: Iterable[int]) -> dict[int, Addressee]:
     """Return whom to write to, by organisation: the root, if one can sign in; in one statement."""
     rows = Membership.objects.filter(

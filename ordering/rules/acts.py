@@ -44,28 +44,35 @@ class AddLicences:
 
 @dataclass(frozen=True, slots=True)
 class Renew:
-    """The term that follows the last one. Rule: S2-13."""
+    """The term that follows the last one. Rule: S2-13.
+
+    `is_confirmed`, here and below: the root knows that more accounts are in use than are allowed
+    when the present term is over.
+    """
 
     plan: str
     steps: int
     months: int
+    is_confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WithdrawRenewal:
     """No next term, though it was ordered."""
 
+    is_confirmed: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class SetRenewal:
-    """Automatic renewal on or off; off: the free plan follows the last day.
-
-    `is_confirmed`: the root knows that more accounts are in use than the free plan has.
-    """
+    """Automatic renewal on or off; off: the free plan follows the last day."""
 
     renews: bool
     is_confirmed: bool = False
 
+
+# How far ahead a main contract may be ordered.
+START_WITHIN_MONTHS = 3
 
 Act: TypeAlias = ChangePlan | Start | AddLicences | Renew | WithdrawRenewal | SetRenewal
 

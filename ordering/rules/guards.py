@@ -67,9 +67,11 @@ def check(
         raise NoMethod(circumstances.reviewing)
     if circumstances.is_overdue and _costs_more(before, after, now):
         raise Overdue
-    _check_accounts(before, after, circumstances.accounts_in_use, now)
-    if isinstance(act, SetRenewal) and not act.renews and not act.is_confirmed:
-        _check_return(after, circumstances.accounts_in_use, now, zone)
+    in_use = circumstances.accounts_in_use
+    is_confirmed = getattr(act, "is_confirmed", False)
+    _check_accounts(before, after, in_use, now, is_confirmed=is_confirmed)
+    if isinstance(act, SetRenewal) and not act.renews and not is_confirmed:
+        _check_return(after, in_use, now, zone)
 
 
 def _is_for_money(before: Timeline, after: Timeline, now: datetime) -> bool:
@@ -86,13 +88,18 @@ def _costs_more(before: Timeline, after: Timeline, now: datetime) -> bool:
     return any(_net(new) > _net(old) for _, old, new in _instants(before, after, now))
 
 
-def _check_accounts(before: Timeline, after: Timeline, in_use: int, now: datetime) -> None:
-    """Refuse a licence that allows fewer accounts than are in use, where it allows fewer than before."""
+def _check_accounts(
+    before: Timeline, after: Timeline, in_use: int, now: datetime, *, is_confirmed: bool
+) -> None:
+    """Refuse a licence that allows fewer accounts than are in use, where it allows fewer than before.
+
+    What lies ahead may be confirmed: until then accounts can be given up, or are deactivated.
+    """
     for at, old, new in _instants(before, after, now, (Category.LICENCE,)):
         allowed, had = _allowed(new), _allowed(old)
         if allowed is None or (had is not None and allowed >= had):
             continue
-        if in_use > allowed:
+        if in_use > allowed and not (is_confirmed and at > now):
             raise TooManyAccounts(in_use, allowed, at)
 
 

@@ -1,1 +1,5 @@
 """Reviewing and carrying out what a root orders."""
+
+from ordering.services.reviews import HOLDS_FOR, Differs, Expired, Saved, review, save
+
+__all__ = ["HOLDS_FOR", "Differs", "Expired", "Saved", "review", "save"]

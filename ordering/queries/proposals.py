@@ -1,0 +1,74 @@
+"""What an order would make of what an organisation has contracted, or why it is refused."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from accounts import queries as accounts
+from accounts.models import Organisation
+from core.canonical import Json
+from core.money import Rounding
+from core.months import add_months
+from ordering.queries import offers
+from ordering.rules import acts, binding, guards
+from ordering.rules.acts import Act, Market
+from ordering.rules.binding import Party
+from ordering.rules.guards import Circumstances
+from payments.queries import methods, payables
+from payments.queries.methods import Methods
+from plans import queries as plans
+from plans.rules.timeline import Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An order that may be saved: what is contracted before and after it, and what of it binds."""
+
+    act: Act
+    before: Timeline
+    after: Timeline
+    binding: dict[str, Json]
+    zone: ZoneInfo
+
+
+def proposal(organisation: Organisation, act: Act, *, now: datetime) -> Proposal:
+    """Return what an act leads to. Raises Refusal: what the contract, the guards or the sale forbid."""
+    vendor = plans.vendor()
+    zone = ZoneInfo(vendor.time_zone)
+    before = plans.timeline(organisation, now=now)
+    after = acts.carried_out(act, before, market(organisation, now=now, zone=zone))
+    standing = circumstances(organisation, now=now, zone=zone)
+    guards.check(act, before, after, standing, now=now, zone=zone)
+    party = Party(
+        organisation_id=organisation.pk,
+        currency=organisation.currency,
+        country=organisation.country,
+        vendor_country=vendor.country,
+        tax_rounding=Rounding(vendor.tax_rounding),
+    )
+    bound = binding.binding(before, after, party, now=now, zone=zone)
+    return Proposal(act, before, after, bound, zone)
+
+
+def market(organisation: Organisation, *, now: datetime, zone: ZoneInfo) -> Market:
+    """Return what may be ordered today, in the organisation's currency."""
+    today = now.astimezone(zone).date()
+    return Market(
+        now=now,
+        zone=zone,
+        offers=offers.on_sale(organisation.currency, today),
+        latest_on=add_months(today, acts.START_WITHIN_MONTHS),
+    )
+
+
+def circumstances(organisation: Organisation, *, now: datetime, zone: ZoneInfo) -> Circumstances:
+    """Return how an organisation stands. Rule: S1-24 (a registration under review counts as none)."""
+    found: Methods = methods.of(organisation, now)
+    closed_on = organisation.closed_on
+    return Circumstances(
+        is_closed=closed_on is not None and closed_on <= now.astimezone(zone).date(),
+        has_method=found.active is not None,
+        reviewing=found.waiting.gateway if found.waiting else "",
+        is_overdue=payables.is_overdue(organisation.pk),
+        accounts_in_use=accounts.accounts_in_use(organisation.pk),
+    )
