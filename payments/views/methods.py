@@ -1,15 +1,15 @@
-"""Plan & Payment Method: what there is, how to add a method, how to have it changed. Rule: S1-02…S1-06."""
+"""The payment method: what there is, how to add one, how to have it changed. Rule: S1-02…S1-06."""
 
-from typing import Any
-from zoneinfo import ZoneInfo
+from datetime import date, datetime
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from accounts.access import PortalRequest
+from accounts.models import Organisation
 from core import clock
 from payments import forms
 from payments.enums import JourneyPurpose, MethodState
@@ -21,6 +21,7 @@ from payments.gateways.base import (
     GatewayUnreachable,
     RequestRefused,
 )
+from payments.models import SupportRequest
 from payments.queries import methods as queries
 from payments.services import methods, support
 from payments.services.journeys import GIVE_UP_AFTER
@@ -30,31 +31,23 @@ from plans import queries as plans
 _FORM = require_http_methods(["GET", "HEAD", "POST"])
 
 
-@require_safe
-def plan(request: PortalRequest) -> HttpResponse:
-    """Show what is contracted, and how it is paid. Rule: S1-03, S1-13, S1-14."""
-    now = clock.now()
-    organisation, vendor = request.organisation, plans.vendor_for_pages()
-    zone = ZoneInfo(vendor.time_zone)
-    selected = plans.selections_at(organisation, now)
-    terms = plans.terms_for_pages(
-        [each.plan_version_id for each in selected.values()], organisation.currency
-    )
+def standing(organisation: Organisation, now: datetime) -> shown.Standing:
+    """Return how an organisation's methods stand, for the tab Plan & Payment Method. Rule: S1-03."""
+    zone = plans.zone_for_pages()
     found = queries.of(organisation, now)
-    context = {
-        "organisation": organisation,
-        "plan_rows": shown.plan_rows(selected, terms),
-        "plan_page_url": vendor.plan_page_url,
-        "current": shown.method(found.current, zone) if found.current else None,
-        "waiting": shown.method(found.waiting, zone) if found.waiting else None,
-        "why_broken": shown.why_broken(found.broken) if found.broken else "",
-        "why_rejected": shown.why_rejected(found.rejected) if found.rejected else "",
-        "unanswered": shown.company_of(found.journey.gateway) if found.journey else "",
-        "is_with_support": found.journey is not None
+    asked, asked_on, answered_on = _request(organisation, now)
+    return shown.Standing(
+        current=shown.method(found.current, zone) if found.current else None,
+        waiting=shown.method(found.waiting, zone) if found.waiting else None,
+        why_broken=shown.why_broken(found.broken) if found.broken else "",
+        why_rejected=shown.why_rejected(found.rejected) if found.rejected else "",
+        unanswered=shown.company_of(found.journey.gateway) if found.journey else "",
+        is_with_support=found.journey is not None
         and now - found.journey.started_at >= GIVE_UP_AFTER,
-        **_request(request),
-    }
-    return render(request, "payments/plan.html", context)
+        asked=asked,
+        asked_on=asked_on,
+        answered_on=answered_on,
+    )
 
 
 @_FORM
@@ -126,11 +119,14 @@ def ask_support(request: PortalRequest) -> HttpResponse:
             messages.success(request, _("Support has your request and answers by mail and here."))
         return _to_plan(request)
     found = queries.of(request.organisation, now)
+    asked, asked_on, answered_on = _request(request.organisation, now)
     context = {
         "organisation": request.organisation,
         "form": form,
         "current": shown.method(found.current, plans.zone_for_pages()) if found.current else None,
-        **_request(request),
+        "asked": asked,
+        "asked_on": asked_on,
+        "answered_on": answered_on,
     }
     return render(request, "payments/support.html", context, status=400 if form.errors else 200)
 
@@ -215,16 +211,16 @@ def _known(request: PortalRequest, gateway: Gateway) -> dict[str, str]:
     return {each.name: known.get(each.autocomplete, "") for each in gateway.profile}
 
 
-def _request(request: PortalRequest) -> dict[str, Any]:
-    found = queries.support_request(request.organisation, clock.now())
+def _request(
+    organisation: Organisation, now: datetime
+) -> tuple[SupportRequest | None, date | None, date | None]:
+    """Return a request to Support, the day it was asked and the day it was answered."""
+    found = queries.support_request(organisation, now)
     if found is None:
-        return {}
+        return None, None, None
     zone = plans.zone_for_pages()
-    return {
-        "asked": found,
-        "asked_on": found.created_at.astimezone(zone).date(),
-        "answered_on": found.handled_at.astimezone(zone).date() if found.handled_at else None,
-    }
+    answered_on = found.handled_at.astimezone(zone).date() if found.handled_at else None
+    return found, found.created_at.astimezone(zone).date(), answered_on
 
 
 def _already_registered(request: PortalRequest) -> HttpResponse:

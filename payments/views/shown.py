@@ -1,4 +1,4 @@
-"""How plan and payment method are put into words. Rule: S1-03, look.md 3 and 4."""
+"""How a payment method is put into words. Rule: S1-03, look.md 3 and 4."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,16 +7,11 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
-from core import words
-from core.money import written
 from payments.enums import MethodState
 from payments.gateways import registry
 from payments.gateways.base import Entry, Gateway
-from payments.models import PaymentMethod
+from payments.models import PaymentMethod, SupportRequest
 from payments.services.methods import NEVER_ARRIVED
-from plans.enums import Category
-from plans.models import Selection
-from plans.rules import PlanTerms
 
 _ENDED = frozenset(
     {
@@ -39,16 +34,6 @@ _BADGES = {
 
 
 @dataclass(frozen=True, slots=True)
-class PlanRow:
-    """What is contracted of one category; `name` is empty where nothing is."""
-
-    category: str
-    name: str
-    accounts: str
-    price: str
-
-
-@dataclass(frozen=True, slots=True)
 class MethodShown:
     """A payment method as its root sees it: no reference of the provider's, no token. Rule: S1-03."""
 
@@ -64,19 +49,31 @@ class MethodShown:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How an organisation's methods stand, as the tab Plan & Payment Method shows it.
+
+    `why_broken`, `why_rejected`, `unanswered` (a company): empty if not so. `is_with_support`: that
+    company has not answered for a day. `asked`: a request to Support, and when.
+    """
+
+    current: MethodShown | None
+    waiting: MethodShown | None
+    why_broken: str
+    why_rejected: str
+    unanswered: str
+    is_with_support: bool
+    asked: SupportRequest | None
+    asked_on: date | None
+    answered_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
 class Way:
     """A way to pay that is offered, and what happens when it is chosen. Rule: S1-14."""
 
     slug: str
     label: str
     lines: tuple[str, ...]
-
-
-def plan_rows(
-    selected: dict[Category, Selection], terms: dict[int, PlanTerms]
-) -> Sequence[PlanRow]:
-    """Return what is contracted, by category, in their order."""
-    return [_plan_row(category, selected.get(category), terms) for category in Category]
 
 
 def method(row: PaymentMethod, zone: ZoneInfo) -> MethodShown:
@@ -144,19 +141,6 @@ def _gateway(slug: str) -> Gateway | None:
         return registry.gateway(slug)
     except registry.NoSuchGateway:
         return None
-
-
-def _plan_row(
-    category: Category, selected: Selection | None, terms: dict[int, PlanTerms]
-) -> PlanRow:
-    found = terms.get(selected.plan_version_id) if selected else None
-    if selected is None or found is None:
-        return PlanRow(str(category.label), "", "", "")
-    steps = selected.steps
-    name = found.name_ja if words.current().is_japanese else found.name_en
-    accounts = "" if found.accounts_per_step is None else f"{found.accounts_per_step * steps:,}"
-    price = _("free") if found.is_free else written(found.net * steps, found.currency)
-    return PlanRow(str(category.label), name, accounts, price)
 
 
 def _next(row: PaymentMethod, gateway: Gateway | None, company: str) -> str:
