@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("pages.urls")),
     path("o/<uuid:organisation>/", include("billing.urls")),
     path("o/<uuid:organisation>/", include("payments.urls")),
+    path("o/<uuid:organisation>/", include("ordering.urls")),
     path("healthz", healthz, name="healthz"),
     path("api/v1/", include("usage.urls")),
     path("notices/<slug:gateway>/", notice, name="notice"),

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
@@ -112,32 +111,6 @@ def turn_back(request: PortalRequest, state: str) -> HttpResponse:
     if is_given_up:
         messages.info(request, _("You broke off the payment. Nothing was charged."))
     return _to_invoice(request, _charge_of(journey))
-
-
-@require_safe
-def receipt(request: PortalRequest, invoice: UUID) -> HttpResponse:
-    """Show the receipt of a payment, to be printed. Paid issues none, and neither do we for it."""
-    payable = queries.of_public_id(request.organisation, invoice)
-    charge = queries.receipted(payable) if payable else None
-    if payable is None or charge is None:
-        raise Http404
-    vendor = plans.vendor_for_pages()
-    context = {
-        "organisation": request.organisation,
-        "payable": payable,
-        "invoice": payable.invoice,
-        "charge": charge,
-        "vendor": vendor,
-        "zone": ZoneInfo(vendor.time_zone),
-        "paid_on": charge.decided_at
-        and charge.decided_at.astimezone(ZoneInfo(vendor.time_zone)).date(),
-        "paid_with": standing.method_named(charge.method)
-        if charge.method
-        else standing.name_of(charge.gateway),
-        "taxes": queries.taxes_of(payable),
-        "given_back": queries.given_back(charge),
-    }
-    return render(request, "payments/receipt.html", context)
 
 
 def _pay(request: PortalRequest, payable: Payable) -> HttpResponse:
