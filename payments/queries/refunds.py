@@ -139,6 +139,13 @@ def decided_alone(payable_id: int) -> int:
     return total or 0
 
 
+def needs_second(payable_id: int, amount: int) -> bool:
+    """Return whether crediting or writing off so much of a payable waits for a second person."""
+    return not refunds.may_decide_alone(
+        amount, decided_alone(payable_id), settings.REFUND_ALONE_UP_TO
+    )
+
+
 def preview(*, invoice_id: int, gross: int | None = None) -> Preview:
     """Return what crediting an invoice, whole or in part, would bring about. Reads, stores nothing.
 
