@@ -6,6 +6,7 @@ ACCESS: dict[str, Access] = {
     "healthz": ANYONE,
     "set_language": ANYONE,
     "api_usage_events": API_KEY,
+    "api_entitlements": API_KEY,
     # A payment company signs in nowhere: its signature on each notice shows who sends (R8).
     "notice": ANYONE,
     "admin:*": STAFF,
@@ -30,6 +31,7 @@ ACCESS: dict[str, Access] = {
     "payment_return": ROOT,
     "payment_cancel": ROOT,
     "receipt": ROOT,
+    "receipt_pdf": ROOT,
     "plan": ROOT,
     "payment_method_add": ROOT,
     "payment_method_form": ROOT,

@@ -1,4 +1,4 @@
-from core.work import GATEWAY_QUEUE, Job
+from core.work import GATEWAY_QUEUE, PDF_QUEUE, Job
 
 # Payload: payable_id. Charge what is owed, or go on with the attempt that is under way.
 COLLECT = Job("payments.collect", queue=GATEWAY_QUEUE)
@@ -24,3 +24,5 @@ ANNOUNCE = Job("payments.announce")
 MARK_OVERDUE = Job("payments.mark_overdue")
 # Payload: payable_id. A payer did not come back from the provider's pages.
 CLOSE_VISIT = Job("payments.close_visit", queue=GATEWAY_QUEUE)
+# Payload: charge_id. Somebody wants the receipt of a payment as a PDF.
+MAKE_RECEIPT = Job("payments.make_receipt", queue=PDF_QUEUE)

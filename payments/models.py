@@ -270,6 +270,24 @@ class Charge(models.Model):
         return f"charge {self.key} {self.state}"
 
 
+class ReceiptDocument(models.Model):
+    """The archived PDF of a charge's receipt, with its hash; made when first asked for, never remade.
+
+    `number` is the document's that was paid, and which of its payments this is.
+    """
+
+    charge = models.OneToOneField(
+        Charge, on_delete=models.PROTECT, primary_key=True, related_name="receipt"
+    )
+    number = models.CharField(max_length=80, unique=True)
+    pdf = models.BinaryField()
+    sha256 = models.BinaryField(max_length=32)
+    made_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"receipt {self.number}"
+
+
 class Refund(models.Model):
     """One attempt to give captured money back, with its own key. Rule: B-11, I09, F18.
 

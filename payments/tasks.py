@@ -15,6 +15,7 @@ from payments.services import (
     methods,
     notices,
     paying,
+    receipts,
     reconcile,
     refunds,
 )
@@ -63,6 +64,11 @@ def close_visit(payload: work.Payload, now: datetime) -> None:
         )
     except charges.NotNow as later:
         raise work.NotYet(later.again_at) from later
+
+
+@work.handles(jobs.MAKE_RECEIPT)
+def make_receipt(payload: work.Payload, now: datetime) -> None:
+    receipts.make_document(charge_id=int(str(payload["charge_id"])), now=now)
 
 
 @work.plans_work

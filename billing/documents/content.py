@@ -112,7 +112,7 @@ def content_of(sheet: Sheet, language: Language | None = None) -> Content:
         period=_period(sheet, language, words),
         due_on=_day(invoice.due_on, language, words),
         pay=words.pay[sheet.recipient.payment_terms],
-        issuer=_issuer(invoice.vendor, language),
+        issuer=issuer_of(invoice.vendor, language),
         registration_number=invoice.vendor.registration_number,
         support_email=invoice.vendor.support_email,
         recipient=Party(
@@ -225,7 +225,8 @@ def unit_of(line: Line, language: Language) -> str:
     return meter.unit_ja if language is Language.JA else meter.unit_en
 
 
-def _issuer(vendor: VendorVersion, language: Language) -> Party:
+def issuer_of(vendor: VendorVersion, language: Language) -> Party:
+    """Return the vendor as a document names it."""
     if language is Language.JA:
         return Party(vendor.name_ja, _address(vendor.postal_code, vendor.address_ja, language))
     return Party(vendor.name_en, _address(vendor.postal_code, vendor.address_en, language))

@@ -9,7 +9,6 @@ from uuid import UUID
 from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum
 
 from accounts.models import Organisation
-from billing.models import TaxSummary
 from payments.enums import (
     LIVE,
     ChargeState,
@@ -221,27 +220,3 @@ def is_usable(method: PaymentMethod) -> bool:
         method.state == MethodState.ACTIVE
         and not registry.gateway(method.gateway).collects_by_invoice
     )
-
-
-def receipted(payable: Payable) -> Charge | None:
-    """Return the newest charge that a receipt is given for: what came in through us, not by Paid."""
-    charge = (
-        payable.charges.filter(state=ChargeState.SUCCEEDED)
-        .select_related("method")
-        .order_by("-id")
-        .first()
-    )
-    if charge is None or registry.gateway(charge.gateway).collects_by_invoice:
-        return None
-    return charge
-
-
-def taxes_of(payable: Payable) -> list[TaxSummary]:
-    """Return the tax of each rate in what was paid for."""
-    return list(TaxSummary.objects.filter(invoice=payable.invoice).order_by("-rate", "tax_code"))
-
-
-def given_back(charge: Charge) -> int:
-    """Return how much of a charge was given back by now, in minor units."""
-    succeeded = charge.refunds.filter(state=RefundState.SUCCEEDED)
-    return int(succeeded.aggregate(total=Sum("amount"))["total"] or 0)

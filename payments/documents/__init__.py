@@ -1,0 +1,1 @@
+"""Documents about money: what they say, and how they are laid out."""
