@@ -161,11 +161,13 @@ class Declined:
     """The payer's side says no; nothing was taken. `code` is the provider's.
 
     `is_method_broken`: it will say so until the payer registers again. Rule: B-14, F11.
+    `is_cancelled`: no payer said no; what was announced had been taken back. Rule: F67.
     """
 
     code: str
     reference: str = ""
     is_method_broken: bool = False
+    is_cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

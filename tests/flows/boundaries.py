@@ -20,7 +20,12 @@ def dies_at(point: int, story: Callable[[], object]) -> bool:
 
     A boundary is before and after each commit, and before and after each HTTP request is sent.
     """
-    code = _in_a_process(lambda: (_die_at(point), story()))
+
+    def tell() -> None:
+        _die_at(point)
+        story()
+
+    code = _in_a_process(tell)
     if code not in {0, _KILLED}:
         raise AssertionError(f"the story failed at boundary {point}")
     return code == _KILLED

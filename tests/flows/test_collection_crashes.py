@@ -26,7 +26,7 @@ from payments.enums import (
     RefundState,
 )
 from payments.models import Charge, Difference, Journey, Payable, PaymentMethod, Refund
-from payments.services import charges, collecting, journeys, paying
+from payments.services import charges, journeys, paying
 from payments.services.journeys import CameBackBefore, Traveller
 from tests import make
 from tests.flows.boundaries import afresh, dies_at
@@ -197,7 +197,7 @@ def test_an_invoice_is_taken_up_once_wherever_its_process_dies(sandbox: Sandbox)
     def story(name: str) -> Story:
         organisation, root = collected.billed(name, take_up=False)
         collected.paypal_method(organisation, root, sandbox)
-        return lambda: (collecting.take_up(NOW), collecting.plan(NOW)), nothing
+        return lambda: tasks.plan_collection(NOW), nothing
 
     boundaries = crash_everywhere(story, sandbox)
 

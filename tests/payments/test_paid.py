@@ -377,7 +377,11 @@ def test_start_reads_each_answer(replies: list[object], outcome: Outcome) -> Non
         pytest.param([item("FIXED")], SETTLED, id="fixed before"),
         pytest.param([item("NOT_FOUND")], Undecided("NOT_FOUND", "c1"), id="not known"),
         pytest.param([item("DUPLICATE")], Undecided("DUPLICATE", "c1"), id="no word of a fix"),
-        pytest.param([item("CANCELLED")], Declined("CANCELLED", "c1"), id="cancelled before (F67)"),
+        pytest.param(
+            [item("CANCELLED")],
+            Declined("CANCELLED", "c1", is_cancelled=True),
+            id="cancelled before (F67)",
+        ),
         pytest.param(
             [item("REFUSED"), standing(BLOCKED)],
             Declined("REFUSED", "c1", is_method_broken=True),

@@ -332,7 +332,7 @@ def test_what_is_cancelled_cannot_be_fixed(sandbox: Sandbox, paid: Paid, buyer: 
     start(paid)
     paid.cancel(INTENT)
 
-    assert paid.capture(INTENT) == Declined("ALREADY_CANCELLED", "c1")
+    assert paid.capture(INTENT) == Declined("ALREADY_CANCELLED", "c1", is_cancelled=True)
     assert fixed(sandbox) == []
 
 

@@ -207,7 +207,7 @@ class Paid:
             case Meaning.DECLINED:
                 return self._declined(item.word, intent)
             case Meaning.CANCELLED:
-                return Declined(item.word, intent.key)
+                return Declined(item.word, intent.key, is_cancelled=True)
         return Undecided(item.word, intent.key, item.retry_after)
 
     def look_up(self, intent: Intent) -> Outcome:

@@ -120,6 +120,9 @@ def _end_journey(charge: Charge, state: JourneyState, now: datetime) -> None:
 
 
 def _decline(charge: Charge, outcome: Declined, actor: str, now: datetime) -> None:
+    if outcome.is_cancelled:
+        _cancel(charge, outcome.code, actor, now)
+        return
     if charge.state == ChargeState.STARTED:
         _leave_started(charge, actor, now)
     move_charge(
@@ -199,6 +202,11 @@ def give_up(charge_id: int, states: set[ChargeState], code: str, actor: str, now
     charge = _locked(charge_id)
     if charge.state not in states:
         return False
+    _cancel(charge, code, actor, now)
+    return True
+
+
+def _cancel(charge: Charge, code: str, actor: str, now: datetime) -> None:
     move_charge(charge, ChargeState.CANCELLED, actor=actor, now=now, code=code)
     audit.record(
         actor=actor,
@@ -209,7 +217,6 @@ def give_up(charge_id: int, states: set[ChargeState], code: str, actor: str, now
         details={"number": charge.number, "amount": charge.amount, "reason": code},
     )
     _end_journey(charge, JourneyState.CANCELLED, now)
-    return True
 
 
 def _differ(charge: Charge, outcome: Settled, actor: str, now: datetime) -> None:
