@@ -199,6 +199,8 @@ USAGE_OLDEST = timedelta(days=env.number("USAGE_OLDEST_DAYS", 400, least=1))
 USAGE_AHEAD = timedelta(hours=env.number("USAGE_AHEAD_HOURS", 24))
 USAGE_BODY_LIMIT = env.number("USAGE_BODY_LIMIT_BYTES", 8 * 1024 * 1024, least=1)
 USAGE_REQUESTS_PER_MINUTE = env.number("USAGE_REQUESTS_PER_MINUTE", 600, least=1)
+# The vendor's product may ask on each request of its own.
+ENTITLEMENTS_REQUESTS_PER_MINUTE = env.number("ENTITLEMENTS_REQUESTS_PER_MINUTE", 60_000, least=1)
 
 # --- Sign-in --------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

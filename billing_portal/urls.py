@@ -4,6 +4,7 @@ from django.urls import include, path
 from django.views.i18n import set_language
 
 from core.views import healthz
+from ordering import api
 from payments.views.notices import notice
 
 urlpatterns = [
@@ -13,6 +14,11 @@ urlpatterns = [
     path("o/<uuid:organisation>/", include("ordering.urls")),
     path("healthz", healthz, name="healthz"),
     path("api/v1/", include("usage.urls")),
+    path(
+        "api/v1/organisations/<path:reference>/entitlements",
+        api.entitlements,
+        name="api_entitlements",
+    ),
     path("notices/<slug:gateway>/", notice, name="notice"),
     path("language/", set_language, name="set_language"),
     path("account/", include("allauth.account.urls")),
