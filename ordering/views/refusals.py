@@ -42,7 +42,9 @@ def told(refusal: Refusal, organisation: Organisation, zone: ZoneInfo) -> Told:
             return _no_method(refusal, organisation)
         case Overdue():
             return Told(
-                _("An invoice is overdue. Until it is paid, nothing that costs more can be ordered."),
+                _(
+                    "An invoice is overdue. Until it is paid, nothing that costs more can be ordered."
+                ),
                 _page("invoices", organisation),
                 _("See what is overdue"),
             )
@@ -54,7 +56,9 @@ def told(refusal: Refusal, organisation: Organisation, zone: ZoneInfo) -> Told:
             )
         case ContractUnderWay():
             return Told(
-                _("You have a main contract already. Until it ends, you can renew it and add licences."),
+                _(
+                    "You have a main contract already. Until it ends, you can renew it and add licences."
+                ),
                 _page("contract", organisation),
                 _("Contract details"),
             )

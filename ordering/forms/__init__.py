@@ -1,0 +1,23 @@
+"""What a root fills in to order."""
+
+from ordering.forms.contracts import (
+    AddLicences,
+    Order,
+    Renew,
+    ReturnToFree,
+    SetRenewal,
+    Start,
+    WithdrawRenewal,
+)
+from ordering.forms.plans import PlanChoice
+
+__all__ = [
+    "AddLicences",
+    "Order",
+    "PlanChoice",
+    "Renew",
+    "ReturnToFree",
+    "SetRenewal",
+    "Start",
+    "WithdrawRenewal",
+]
