@@ -48,15 +48,13 @@ class Order(forms.Form):
 
     def __init__(self, data: Mapping[str, Any] | None, *, position: Position) -> None:
         self.position = position
-        super().__init__(self.proposed(position) if data is None else data)
+        super().__init__(self.proposed() if data is None else data)
 
-    @classmethod
-    def proposed(cls, position: Position) -> dict[str, Any]:
+    def proposed(self) -> dict[str, Any]:
         """Return what the form holds when it opens."""
         return {}
 
-    @classmethod
-    def least(cls, position: Position) -> Act:
+    def least(self) -> Act:
         """Return the act that asks least: whether any is possible is seen by it."""
         raise NotImplementedError
 
@@ -135,20 +133,18 @@ class Start(_WithPlan):
             limits["max"] = position.market.latest_on.isoformat()
         day.widget.attrs |= limits
 
-    @classmethod
-    def proposed(cls, position: Position) -> dict[str, Any]:
+    def proposed(self) -> dict[str, Any]:
         return {
-            "plan": position.paid_plans[0].plan_code if position.paid_plans else "",
+            "plan": self.position.paid_plans[0].plan_code if self.position.paid_plans else "",
             "steps": 1,
-            "first_on": position.today.isoformat(),
+            "first_on": self.position.today.isoformat(),
             "months": YEARLY,
             "renews": True,
         }
 
-    @classmethod
-    def least(cls, position: Position) -> Act:
-        plan = position.paid_plans[0].plan_code if position.paid_plans else ""
-        return acts.Start(plan, 1, position.today, MONTHLY, renews=False)
+    def least(self) -> Act:
+        plan = self.position.paid_plans[0].plan_code if self.position.paid_plans else ""
+        return acts.Start(plan, 1, self.position.today, MONTHLY, renews=False)
 
     def act(self) -> Act:
         data = self.cleaned_data
@@ -160,18 +156,16 @@ class Start(_WithPlan):
 class Renew(_WithPlan):
     field_order = ["plan", "steps", "months", "is_confirmed"]
 
-    @classmethod
-    def proposed(cls, position: Position) -> dict[str, Any]:
-        paid, last = position.paid, position.last_term
+    def proposed(self) -> dict[str, Any]:
+        paid, last = self.position.paid, self.position.last_term
         return {
-            "plan": _present_plan(position),
+            "plan": _present_plan(self.position),
             "steps": paid.steps if paid else 1,
             "months": last.months if last else YEARLY,
         }
 
-    @classmethod
-    def least(cls, position: Position) -> Act:
-        return acts.Renew(_present_plan(position), 1, MONTHLY, is_confirmed=True)
+    def least(self) -> Act:
+        return acts.Renew(_present_plan(self.position), 1, MONTHLY, is_confirmed=True)
 
     def act(self) -> Act:
         data = self.cleaned_data
@@ -188,12 +182,10 @@ class AddLicences(Order):
         error_messages=_NO_STEPS,
     )
 
-    @classmethod
-    def proposed(cls, position: Position) -> dict[str, Any]:
+    def proposed(self) -> dict[str, Any]:
         return {"steps": 1}
 
-    @classmethod
-    def least(cls, position: Position) -> Act:
+    def least(self) -> Act:
         return acts.AddLicences(1)
 
     def act(self) -> Act:
@@ -216,21 +208,18 @@ class SetRenewal(Order):
         },
     )
 
-    @classmethod
-    def proposed(cls, position: Position) -> dict[str, Any]:
-        return {"renews": "off" if position.contracted.renews else "on"}
+    def proposed(self) -> dict[str, Any]:
+        return {"renews": "off" if self.position.contracted.renews else "on"}
 
-    @classmethod
-    def least(cls, position: Position) -> Act:
-        return acts.SetRenewal(not position.contracted.renews, is_confirmed=True)
+    def least(self) -> Act:
+        return acts.SetRenewal(not self.position.contracted.renews, is_confirmed=True)
 
     def act(self) -> Act:
         return acts.SetRenewal(self.cleaned_data["renews"], self.cleaned_data["is_confirmed"])
 
 
 class WithdrawRenewal(Order):
-    @classmethod
-    def least(cls, position: Position) -> Act:
+    def least(self) -> Act:
         return acts.WithdrawRenewal(is_confirmed=True)
 
     def act(self) -> Act:
@@ -240,9 +229,8 @@ class WithdrawRenewal(Order):
 class ReturnToFree(Order):
     """The free plan after the present term: no renewal, be it ordered or still to be."""
 
-    @classmethod
-    def least(cls, position: Position) -> Act:
-        return _ending(position, is_confirmed=True)
+    def least(self) -> Act:
+        return _ending(self.position, is_confirmed=True)
 
     def act(self) -> Act:
         return _ending(self.position, is_confirmed=self.cleaned_data["is_confirmed"])
