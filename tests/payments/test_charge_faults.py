@@ -9,16 +9,18 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from core.models import Mail
+from core.models import AuditEntry, Mail
+from core.work import ReasonMissing
 from gateway_sandbox import Sandbox
 from payments.enums import ChargeState, Hold, Initiator, MethodState, PayableState
 from payments.gateways import registry
 from payments.gateways.paypal import PayPal
 from payments.gateways.paypal.api import PayPalApi
 from payments.models import Charge, Difference, Payable
-from payments.services import charges, stops
+from payments.services import charges, corrections, stops
 from tests import make
 from tests.payments import collected
+from tests.payments.backs import HANAKO
 from tests.payments.collected import Customer
 from tests.payments.farside import assert_agree, label, parked, reserved, states, taken, tick
 
@@ -153,7 +155,7 @@ def test_f05_what_nobody_finds_waits_for_a_person_and_is_charged_again_only_by_o
     charge = aoba.payable.charges.get()
     at = NOW + 97 * HOURS
     assert charges.decide_not_taken(
-        charge_id=charge.pk, reason="not in PayPal's books", actor="user:71", now=at
+        charge_id=charge.pk, reason="not in PayPal's books", actor=HANAKO, now=at
     )
     tick(at, sandbox)
     assert [state for state, _ in states(aoba.payable)] == ["cancelled", "succeeded"]
@@ -185,7 +187,7 @@ def test_f06_a_number_that_an_attempt_given_up_has_paid_is_for_staff(
     charge = aoba.payable.charges.get()
     # The money is not in the provider's books yet, and the same call is not made to find out.
     assert charges.decide_not_taken(
-        charge_id=charge.pk, reason="I see nothing there", actor="user:71", now=NOW + MINUTES
+        charge_id=charge.pk, reason="I see nothing there", actor=HANAKO, now=NOW + MINUTES
     )
     for minutes in (2, 60, 400):
         tick(NOW + minutes * MINUTES, sandbox)
@@ -315,6 +317,80 @@ def test_f09_an_answer_that_differs_books_nothing_and_staff_are_told_once(
     assert Difference.objects.filter(charge__payable=aoba.payable, kind=kind).count() == 1
     assert mails("differs") == 1
     assert label(aoba.payable) == "being checked"
+
+
+@pytest.mark.parametrize("what", ["amount", "currency", "merchant", "environment"])
+def test_f09_staff_close_what_differs_and_the_document_is_charged_again(
+    aoba: Customer, sandbox: Sandbox, what: str
+) -> None:
+    DIFFERENT[what][0](sandbox)
+    tick(NOW, sandbox)
+    charge = aoba.payable.charges.get()
+    with pytest.raises(charges.StillDiffers):
+        charges.decide_taken(charge_id=charge.pk, reason="it is ours", actor=HANAKO, now=NOW)
+
+    is_closed = charges.decide_not_taken(
+        charge_id=charge.pk, reason="given back at PayPal", actor=HANAKO, now=NOW
+    )
+    for capture in sandbox.ledger.captures:
+        sandbox.paypal.deny(capture)
+    sandbox.faults.clear()
+    corrections.release_hold(
+        payable_id=aoba.payable.pk, reason="given back at PayPal", actor=HANAKO, now=NOW
+    )
+    tick(NOW + MINUTES, sandbox)
+
+    assert is_closed
+    assert [state for state, _ in states(aoba.payable)] == ["cancelled", "succeeded"]
+    assert not Difference.objects.filter(resolved_at=None, kind=DIFFERENT[what][1]).exists()
+
+
+@pytest.mark.parametrize("what", ["key", "number"])
+def test_f09_staff_say_that_money_of_another_name_is_this_payment(
+    aoba: Customer, sandbox: Sandbox, what: str
+) -> None:
+    DIFFERENT[what][0](sandbox)
+    tick(NOW, sandbox)
+    charge = aoba.payable.charges.get()
+    with pytest.raises(ReasonMissing):
+        charges.decide_taken(charge_id=charge.pk, reason=" ", actor=HANAKO, now=NOW)
+
+    charges.decide_taken(
+        charge_id=charge.pk, reason="PayPal confirmed it", actor=HANAKO, now=NOW + MINUTES
+    )
+    with pytest.raises(charges.NotDiffering):
+        charges.decide_taken(charge_id=charge.pk, reason="again", actor=HANAKO, now=NOW)
+
+    aoba.payable.refresh_from_db()
+    assert (aoba.payable.state, aoba.payable.hold) == (PayableState.PAID, Hold.NOTHING)
+    assert not Difference.objects.filter(resolved_at=None).exists()
+    entry = AuditEntry.objects.get(action="charge.succeeded")
+    assert (entry.actor, entry.details["reason"]) == (HANAKO, "PayPal confirmed it")
+    assert_agree(sandbox, captures=1)
+
+
+def test_f09_money_of_an_earlier_attempt_is_booked_once_by_staff(
+    aoba: Customer, sandbox: Sandbox
+) -> None:
+    """An attempt was given up wrongly; the next one is told of the money of the first."""
+    sandbox.paypal.reporting_delay = 3 * HOURS
+    sandbox.faults.lose_reply(ORDERS)
+    tick(NOW, sandbox)
+    first = aoba.payable.charges.get()
+    charges.decide_not_taken(charge_id=first.pk, reason="not there", actor=HANAKO, now=NOW)
+    for minutes in (2, 60, 400):
+        tick(NOW + minutes * MINUTES, sandbox)
+    second = aoba.payable.charges.latest("pk")
+
+    charges.decide_taken(
+        charge_id=second.pk, reason="it is the first one's", actor=HANAKO, now=NOW + 7 * HOURS
+    )
+    for hours in (8, 80):
+        tick(NOW + hours * HOURS, sandbox)
+
+    aoba.payable.refresh_from_db()
+    assert (aoba.payable.state, aoba.payable.captured) == (PayableState.PAID, 5_500)
+    assert_agree(sandbox, captures=1)
 
 
 def test_f11_an_agreement_that_the_payer_deleted_breaks_the_method_and_nothing_loops(

@@ -8,9 +8,14 @@ from payments.services.charges.calls import (
     cancel,
     carry_out,
     collect,
-    decide_not_taken,
     look,
     stop_gateway,
+)
+from payments.services.charges.deciding import (
+    NotDiffering,
+    StillDiffers,
+    decide_not_taken,
+    decide_taken,
 )
 from payments.services.charges.facts import (
     AccountDiffers,
@@ -26,24 +31,28 @@ from payments.services.charges.facts import (
     TooSoon,
 )
 from payments.services.charges.intents import prepare, prepare_once
-from payments.services.charges.results import settle
+from payments.services.charges.results import BookedBefore, settle
 
 __all__ = [
     "AccountDiffers",
     "AttemptUnderWay",
+    "BookedBefore",
     "ForAPerson",
     "NoMethod",
     "NotAsShown",
+    "NotDiffering",
     "NotNow",
     "NotOwed",
     "Places",
     "Shown",
+    "StillDiffers",
     "Stopped",
     "TooSoon",
     "cancel",
     "carry_out",
     "collect",
     "decide_not_taken",
+    "decide_taken",
     "look",
     "prepare",
     "prepare_once",

@@ -137,7 +137,7 @@ def look(*, charge_id: int, now: datetime) -> Charge:
     gateway = registry.gateway(charge.gateway)
     check_account(charge, gateway)
     is_in_hand = charge.state == ChargeState.SENT and not _is_lost(charge, now)
-    outcome = _asked(charge, gateway)
+    outcome = asked(charge, gateway)
     if is_in_hand and not isinstance(outcome, Settled | Declined | Pending):
         return charge
     if charge.state == ChargeState.SENT and not is_in_hand and not _lose(charge, now):
@@ -173,21 +173,6 @@ def cancel(*, charge_id: int, code: str, actor: str, now: datetime) -> bool:
     return give_up(charge_id, {ChargeState.PREPARED, ChargeState.STARTED}, code, actor, now)
 
 
-def decide_not_taken(*, charge_id: int, reason: str, actor: str, now: datetime) -> bool:
-    """Have staff say that an undecided attempt took nothing, after the provider was asked once more.
-
-    Return False where it is decided meanwhile or the provider still has it under way. Raises NotNow.
-    """
-    charge = Charge.objects.select_related("method").get(pk=charge_id)
-    if charge.state != ChargeState.UNDECIDED:
-        return False
-    outcome = _asked(charge, registry.gateway(charge.gateway))
-    if isinstance(outcome, Settled | Declined | Pending):
-        settle(charge_id=charge_id, outcome=outcome, now=now, actor=actor)
-        return False
-    return give_up(charge_id, {ChargeState.UNDECIDED}, reason, actor, now)
-
-
 def _next_step(charge: Charge, gateway: Gateway, now: datetime) -> Step | None:
     if charge.state == ChargeState.PREPARED:
         return Step.START if charge.method is None or gateway.announces else Step.CAPTURE
@@ -200,7 +185,7 @@ def _next_step(charge: Charge, gateway: Gateway, now: datetime) -> Step | None:
 
 def _is_approved(charge: Charge, gateway: Gateway, now: datetime) -> bool:
     """Return whether its payer has approved a payment. Raises NotNow where nobody can say."""
-    outcome = _asked(charge, gateway)
+    outcome = asked(charge, gateway)
     sent_at = charge.sent_at or charge.created_at
     if isinstance(outcome, Undecided) and now - sent_at < dunning.APPROVAL_LAPSES_AFTER:
         raise NotNow(now + max(dunning.CALL_AGAIN_AFTER[0], outcome.retry_after or timedelta()))
@@ -284,7 +269,7 @@ def stop_gateway(*, slug: str, why: str, now: datetime) -> None:
             )
 
 
-def _asked(charge: Charge, gateway: Gateway) -> Outcome:
+def asked(charge: Charge, gateway: Gateway) -> Outcome:
     """Return what the provider says of an attempt; that it cannot be asked is undecided too."""
     try:
         return gateway.look_up(_intent(charge))

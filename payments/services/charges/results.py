@@ -30,6 +30,13 @@ from payments.rules import dunning
 from payments.services import collecting, letters, methods
 from payments.services.moves import SCHEDULE, move_charge
 
+# The code of an attempt whose answer is another than was asked for.
+DIFFERS = "differs"
+
+
+class BookedBefore(Exception):
+    """The attempt is decided, or another one has the same money."""
+
 
 @transaction.atomic
 def settle(*, charge_id: int, outcome: Outcome, now: datetime, actor: str = SCHEDULE) -> Charge:
@@ -77,15 +84,38 @@ def _locked(charge_id: int) -> Charge:
     return charge
 
 
-def _succeed(charge: Charge, outcome: Settled, actor: str, now: datetime) -> None:
+@transaction.atomic
+def book_as_told(
+    *, charge_id: int, outcome: Settled, reason: str, actor: str, now: datetime
+) -> Charge:
+    """Book money whose names differ, staff having said that it is this payment. Raises BookedBefore."""
+    charge = _locked(charge_id)
+    if charge.state != ChargeState.UNDECIDED:
+        raise BookedBefore
+    same = Charge.objects.filter(gateway=charge.gateway, environment=charge.environment)
+    if same.filter(capture=outcome.capture).exists():
+        raise BookedBefore
+    _book(charge, outcome, actor, now, reason)
+    return charge
+
+
+def is_meant(charge: Charge, outcome: Settled) -> bool:
+    """Return whether a provider tells of just what was asked for. Rule: F09."""
     told = (outcome.amount, outcome.currency, outcome.key, outcome.number, outcome.account)
-    meant = (
+    return told == (
         *(charge.amount, charge.currency, charge.key, charge.number),
         Account(charge.environment, charge.merchant),
     )
-    if told != meant:
+
+
+def _succeed(charge: Charge, outcome: Settled, actor: str, now: datetime) -> None:
+    if is_meant(charge, outcome):
+        _book(charge, outcome, actor, now, "the provider tells what was asked for")
+    else:
         _differ(charge, outcome, actor, now)
-        return
+
+
+def _book(charge: Charge, outcome: Settled, actor: str, now: datetime, reason: str) -> None:
     if charge.state == ChargeState.STARTED:
         _leave_started(charge, actor, now)
     move_charge(
@@ -105,7 +135,15 @@ def _succeed(charge: Charge, outcome: Settled, actor: str, now: datetime) -> Non
         subject=f"charge:{charge.pk}",
         organisation_id=charge.organisation_id,
         at=now,
-        details={"number": charge.number, "amount": charge.amount, "capture": charge.capture},
+        details={
+            "number": charge.number,
+            "amount": charge.amount,
+            "capture": charge.capture,
+            "reason": reason,
+        },
+    )
+    Difference.objects.filter(charge=charge, refund=None, resolved_at=None).update(
+        resolved_at=now, resolved_by=actor, resolution=reason[:400]
     )
     letters.payment_received(charge, now)
     _end_journey(charge, JourneyState.COMPLETED, now)
@@ -234,11 +272,11 @@ def _differ(charge: Charge, outcome: Settled, actor: str, now: datetime) -> None
             ChargeState.UNDECIDED,
             actor=actor,
             now=now,
-            code="differs",
+            code=DIFFERS,
             reference=outcome.reference,
         )
-    Charge.objects.filter(pk=charge.pk).update(code="differs", next_look_at=None)
-    charge.code, charge.next_look_at = "differs", None
+    Charge.objects.filter(pk=charge.pk).update(code=DIFFERS, next_look_at=None)
+    charge.code, charge.next_look_at = DIFFERS, None
     payable = charge.payable
     payable.hold, payable.next_charge_at = Hold.DIFFERS, None
     payable.save(update_fields=["hold", "next_charge_at"])
