@@ -210,7 +210,8 @@ def forecast(
     this = BillingMonth.of_day(known.today)
     first = known.facts.month
     found: list[MonthForecast] = []
-    chain = _Chain(known, timeline, usage or {}, known.facts.credit, known.facts.credit)
+    credit, days = known.facts.credit, _by_month(known.daily)
+    chain = _Chain(known, timeline, usage or {}, credit, credit, days)
     for month in months_between(min(first, this), this.plus(months - 1)):
         if month in known.final:
             found.append(_final(month, *known.final[month]))
@@ -249,10 +250,11 @@ class _Chain:
     usage: Usage
     measured_credit: Mapping[TaxCode, int]
     expected_credit: Mapping[TaxCode, int]
+    days: Mapping[tuple[int, int], Mapping[int, Daily]]
 
     def next(self, month: BillingMonth) -> MonthForecast:
-        known = self.known
-        meters = _meters(known, month, self.usage.get(month))
+        known, given = self.known, self.usage.get(month)
+        days = self.days.get((month.year, month.month), {})
         fees = replace(
             known.facts,
             month=month,
@@ -261,34 +263,29 @@ class _Chain:
             late=(),
             credit={},
         )
-        whole = replace(fees, late=known.facts.late if month == known.facts.month else ())
-        so_far = measured.used(known.facts.meters, _days_of(known, month))
-        expected_used = {
-            each.meter.code: each.total
-            for each in meters
-            if each.meter.code in so_far or each.total
-        }
-        given = self.usage.get(month)
-        measured_bill = rating.rate(replace(whole, used=so_far, credit=self.measured_credit))
-        expected_bill = rating.rate(
-            replace(
-                whole,
-                used=expected_used if given is None else given,
-                credit=self.expected_credit,
-            )
-        )
-        self.measured_credit = measured_bill.credit_carried
-        self.expected_credit = expected_bill.credit_carried
+        facts = replace(fees, late=known.facts.late if month == known.facts.month else ())
+        meters = _meters(known, month, days, given)
+        so_far = measured.used(facts.meters, days)
+        if given is None:
+            given = {
+                each.meter.code: each.total
+                for each in meters
+                if each.rest or each.meter.code in so_far
+            }
+        certain = rating.rate(replace(facts, used=so_far, credit=self.measured_credit))
+        expected = rating.rate(replace(facts, used=given, credit=self.expected_credit))
+        self.measured_credit = certain.credit_carried
+        self.expected_credit = expected.credit_carried
         return MonthForecast(
             month=month,
             phase=_phase(known, month),
-            licence=fees.licence,
-            support=fees.support,
-            measured=measured_bill,
-            expected=expected_bill,
-            fixed=rating.rate(fees),
-            lines=_lines(fees, measured_bill, expected_bill),
-            meters=_concerned(meters, fees.licence),
+            licence=facts.licence,
+            support=facts.support,
+            measured=certain,
+            expected=expected,
+            fixed=rating.rate(replace(fees, meters=())),
+            lines=_lines(facts, certain, expected),
+            meters=_concerned(meters, facts.licence),
         )
 
     def _fee(self, spans: Sequence[Span], month: BillingMonth) -> Fee | None:
@@ -354,17 +351,22 @@ def _concerned(meters: Sequence[MeterForecast], licence: Fee | None) -> tuple[Me
     return tuple(each for each in meters if each.meter.id in priced or each.used or each.rest)
 
 
-def _days_of(known: Known, month: BillingMonth) -> dict[int, Daily]:
-    return {
-        meter_id: {day: each for day, each in daily.items() if BillingMonth.of_day(day) == month}
-        for meter_id, daily in known.daily.items()
-    }
+def _by_month(daily: Mapping[int, Daily]) -> dict[tuple[int, int], dict[int, dict[date, Decimal]]]:
+    """Return the days of each meter by year and month."""
+    found: dict[tuple[int, int], dict[int, dict[date, Decimal]]] = {}
+    for meter_id, days in daily.items():
+        for day, quantity in days.items():
+            month = found.setdefault((day.year, day.month), {})
+            month.setdefault(meter_id, {})[day] = quantity
+    return found
 
 
 def _meters(
-    known: Known, month: BillingMonth, given: Mapping[str, Decimal] | None
+    known: Known,
+    month: BillingMonth,
+    days: Mapping[int, Daily],
+    given: Mapping[str, Decimal] | None,
 ) -> tuple[MeterForecast, ...]:
-    days = _days_of(known, month)
     left = [
         day
         for day in month.days()

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -86,9 +87,9 @@ def test_forecast_reads_this_months_usage_and_estimates_the_rest(
     organisation: Organisation, calls: Meter
 ) -> None:
     """28,000 calls in the last 28 full days are 1,000 a day: 8,000 for the days to come."""
+    use(organisation, calls, [(date(2026, 10, 24), 9_999), (date(2026, 10, 25), 8_000)])
     bill(organisation, OCTOBER)
-    use(organisation, calls, [(date(2026, 10, 25), 8_000), (date(2026, 11, 1), 20_000)])
-    use(organisation, calls, [(date(2026, 10, 24), 9_999), (date(2026, 11, 22), 80_000)])
+    use(organisation, calls, [(date(2026, 11, 1), 20_000), (date(2026, 11, 22), 80_000)])
 
     months = shown(organisation)
 
@@ -198,6 +199,33 @@ def test_known_asks_one_statement_and_one_more_for_what_came_late(
     forecast.known(organisation, now=NOW)
     with django_assert_num_queries(2 + 2):
         forecast.known(organisation, now=NOW)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_snapshot_is_not_moved_by_a_month_end_that_runs_meanwhile(
+    organisation: Organisation, calls: Meter
+) -> None:
+    """October is billed between two readings: both see it unbilled, and the next one billed."""
+    bill(organisation, SEPTEMBER)
+    use(organisation, calls, [(date(2026, 10, 3), 120_400)])
+
+    with forecast.snapshot():
+        first = forecast.known(organisation, now=NOW)
+        with ThreadPoolExecutor(1) as elsewhere:
+            elsewhere.submit(_bill_october, organisation).result()
+        second = forecast.known(organisation, now=NOW)
+
+    assert Invoice.objects.filter(month=OCTOBER.first_day).exists()
+    assert first == second
+    assert first.facts.month == OCTOBER
+    assert forecast.known(organisation, now=NOW).facts.month == NOVEMBER
+
+
+def _bill_october(organisation: Organisation) -> None:
+    try:
+        bill(organisation, OCTOBER)
+    finally:
+        connection.close()
 
 
 @pytest.mark.django_db(transaction=True)
