@@ -201,6 +201,8 @@ USAGE_BODY_LIMIT = env.number("USAGE_BODY_LIMIT_BYTES", 8 * 1024 * 1024, least=1
 USAGE_REQUESTS_PER_MINUTE = env.number("USAGE_REQUESTS_PER_MINUTE", 600, least=1)
 # The vendor's product may ask on each request of its own.
 ENTITLEMENTS_REQUESTS_PER_MINUTE = env.number("ENTITLEMENTS_REQUESTS_PER_MINUTE", 60_000, least=1)
+# Events leave by https alone, and for no address inside the operator's own network.
+WEBHOOKS_ARE_STRICT = PRODUCTION
 
 # --- Sign-in --------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from core import clock, work
 from core.enums import WorkState
-from core.models import Work
+from core.models import WebhookDelivery, WebhookEndpoint, Work
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -67,3 +67,26 @@ class WorkAdmin(ReadOnly):
             for work_id in list(parked)
         )
         self.message_user(request, _("%(count)s released.") % {"count": released}, messages.SUCCESS)
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(ReadOnly):
+    """Where events are sent; the secret is shown to nobody again."""
+
+    list_display = ["label", "url", "created_at", "closed_at", "misses", "away_until"]
+    exclude = ["sealed_secret"]
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(ReadOnly):
+    """What became of each event; what was given up is parked work, too. Rule: R12."""
+
+    list_display = [
+        *("event_id", "endpoint", "organisation_id", "created_at", "tries", "status"),
+        *("reason", "delivered_at", "given_up_at"),
+    ]
+    list_filter = ["endpoint", ("given_up_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["endpoint"]
+    search_fields = ["=event_id", "=organisation_id"]
+    ordering = ["-id"]
+    show_full_result_count = False

@@ -103,3 +103,76 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Watermark(models.Model):
+    """Up to which instant something was looked through; the row is locked while that goes on."""
+
+    name = models.CharField(max_length=60, primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class WebhookEndpoint(models.Model):
+    """Where the vendor's product wants to be told of changes.
+
+    `sealed_secret` is what core.sealed made of the secret that signs. `misses`: calls in a row that
+    nobody answered; `away_until`: before then nothing is sent there.
+    """
+
+    label = models.CharField(max_length=120)
+    url = models.CharField(max_length=1000)
+    sealed_secret = models.BinaryField(max_length=1000)
+    created_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    misses = models.PositiveIntegerField(default=0)
+    away_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class WebhookDelivery(models.Model):
+    """An event that is to reach one endpoint. `status`: of the last answer, None without one.
+
+    `body` is what is signed, to the byte. Rule: R2.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    endpoint = models.ForeignKey(
+        WebhookEndpoint, on_delete=models.PROTECT, related_name="deliveries"
+    )
+    event_id = models.CharField(max_length=40)
+    event = models.CharField(max_length=60)
+    organisation_id = models.BigIntegerField()
+    body = models.TextField()
+    created_at = models.DateTimeField()
+    tries = models.PositiveIntegerField(default=0)
+    tried_at = models.DateTimeField(null=True)
+    status = models.PositiveSmallIntegerField(null=True)
+    reason = models.CharField(max_length=200, blank=True)
+    delivered_at = models.DateTimeField(null=True)
+    given_up_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "webhook deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "event_id"], name="webhook_event_once"),
+            models.CheckConstraint(
+                condition=Q(delivered_at=None) | Q(given_up_at=None),
+                name="webhook_delivered_or_given_up",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organisation_id", "created_at"], name="webhook_of_organisation"),
+            models.Index(
+                fields=["delivered_at"],
+                condition=Q(delivered_at__isnull=False),
+                name="webhook_delivered",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.event_id

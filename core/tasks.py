@@ -5,7 +5,7 @@ from datetime import datetime
 from celery import shared_task
 from django.contrib.sessions.models import Session
 
-from core import clock, mail, work
+from core import clock, mail, webhooks, work
 
 # One message keeps a worker for so long at most; what is left is woken again. A worker that is told
 # to stop finishes its message first, so that this is also how long a restart waits.
@@ -39,6 +39,7 @@ def tick() -> None:
 def clean_up(now: datetime) -> None:
     work.forget_done(now)
     mail.forget_sent(now)
+    webhooks.forget_delivered(now)
     Session.objects.filter(expire_date__lt=now).delete()
 
 
@@ -50,3 +51,13 @@ def send_mail(payload: work.Payload, now: datetime) -> None:
         raise work.Passing(str(fault)) from fault
     except mail.Refused as fault:
         raise work.Park(f"The mail server refuses it: {fault}") from fault
+
+
+@work.handles(webhooks.DELIVER)
+def deliver_webhook(payload: work.Payload, now: datetime) -> None:
+    try:
+        webhooks.deliver(delivery_id=int(str(payload["delivery_id"])), now=now)
+    except webhooks.Later as later:
+        raise work.NotYet(later.at) from later
+    except webhooks.GivenUp as fault:
+        raise work.Park(f"The webhook's endpoint did not take it for days: {fault}") from fault
