@@ -24,15 +24,20 @@ from plans import queries as plans
 
 # Name of the page, its label, and how the names of the pages that belong to it begin.
 TOP_MENU = (
-    ("usage", _("Billing Information"), ("usage", "plan", "payment_method")),
+    ("usage", _("Billing Information"), ("usage", "plan", "payment_method", "contract")),
+    ("order", _("Paid Plan Order"), ("order",)),
     ("invoices", _("Orders and invoices"), ("invoice", "receipt")),
 )
-BILLING_TABS = (("usage", _("Usage")), ("plan", _("Plan & Payment Method")))
+BILLING_TABS = (
+    ("usage", _("Usage")),
+    ("plan", _("Plan & Payment Method")),
+    ("contract", _("Contract details")),
+)
 
 _LIST = "invoices"
 
 # How the names of the pages of a tab begin, where a room below shows it.
-_OF_TAB = {"plan": ("plan", "payment_method")}
+_OF_TAB = {"plan": ("plan", "payment_method"), "contract": ("contract",)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from billing.rules import explanations
-from billing.rules.explanations import AdjustmentWhy, CreditWhy, FeeWhy, TierWhy, UsageWhy
+from billing.rules.explanations import (
+    AdjustmentWhy,
+    CreditWhy,
+    FeeWhy,
+    LineBackWhy,
+    RateBackWhy,
+    TierWhy,
+    UsageWhy,
+)
 from billing.rules.facts import Line
 from core.money import quantity_written, unit_price_written
 from core.money import written as money_written
@@ -27,6 +35,9 @@ def steps(line: Line, currency: str, _: Words) -> Sequence[str]:
             return _adjustment(why, line, currency, _)
         case CreditWhy():
             return _credit(why, _)
+        case LineBackWhy() | RateBackWhy():
+            # Of a credit note's lines, which no month's view holds.
+            return ()
     assert_never(why)
 
 

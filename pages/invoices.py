@@ -36,13 +36,13 @@ class Open:
     overdue: str
 
 
-def rows(organisation: Organisation, page: Iterable[Invoice]) -> list[Row]:
+def rows(organisation: Organisation, page: Iterable[Invoice], zone: ZoneInfo) -> list[Row]:
     """Return a page of the list, with how each invoice is paid, in one statement."""
     found = list(page)
     listed = payables.of_invoices(
         organisation, [each.pk for each in found if not each.is_credit_note]
     )
-    return [_row(each, listed) for each in found]
+    return [_row(each, listed, zone) for each in found]
 
 
 def opening(owed: Iterable[Owed], zone: ZoneInfo) -> list[Open]:
@@ -63,10 +63,10 @@ def overdue(owed: Owed, zone: ZoneInfo) -> str:
     return _("Of it, %(amount)s is overdue since %(day)s.") % facts
 
 
-def _row(invoice: Invoice, listed: Mapping[int, Listed]) -> Row:
+def _row(invoice: Invoice, listed: Mapping[int, Listed], zone: ZoneInfo) -> Row:
     return Row(
         number=issued.number_of(invoice),
         month=BillingMonth.of_day(invoice.month),
         invoice=invoice,
-        told=None if invoice.is_credit_note else standing.short(listed.get(invoice.pk)),
+        told=None if invoice.is_credit_note else standing.short(listed.get(invoice.pk), zone),
     )

@@ -114,6 +114,7 @@ def invoices(request: PortalRequest) -> HttpResponse:
         found = queries.standing_so(issued.found(organisation, form.search()), form.standing())
     else:
         found = issued.invoices_of(organisation).none()
+    zone = ZoneInfo(vendor.time_zone)
     totals = issued.totals(found)
     pages = Paginator(found, issued.PAGE)
     pages.count = sum(total.count for total in totals)
@@ -122,8 +123,8 @@ def invoices(request: PortalRequest) -> HttpResponse:
     parameters.pop("page", None)
     context = {
         "form": form,
-        "open": listed.opening(payables.owed_by(organisation), ZoneInfo(vendor.time_zone)),
-        "rows": listed.rows(organisation, page),
+        "open": listed.opening(payables.owed_by(organisation), zone),
+        "rows": listed.rows(organisation, page, zone),
         "page": page,
         "totals": totals,
         "query": f"{parameters.urlencode()}&" if parameters else "",

@@ -27,10 +27,11 @@ class Told:
     sentence: str = ""
     steps: tuple[str, ...] = ()
     can_pay_now: bool = False
+    can_register: bool = False
     has_receipt: bool = False
 
 
-def short(listed: Listed | None) -> Told:
+def short(listed: Listed | None, zone: ZoneInfo) -> Told:
     """Return the state of a document for a list: a word, without asking for anything more."""
     if listed is None:
         return Told(gettext("issued"), "quiet")
@@ -40,10 +41,18 @@ def short(listed: Listed | None) -> Told:
     if payable.overdue_at is not None:
         return Told(gettext("overdue"), "bad")
     if payable.declines:
-        return Told(gettext("declined"), "warn")
+        return Told(_declined(payable, zone), "warn")
     if payable.hold in {Hold.NO_METHOD, Hold.METHOD_BROKEN}:
         return Told(gettext("to be paid"), "warn")
     return Told(pgettext("invoice", "open"), "quiet")
+
+
+def _declined(payable: Payable, zone: ZoneInfo) -> str:
+    if payable.next_charge_at is None:
+        return gettext("declined")
+    return gettext("declined (next try %(day)s)") % {
+        "day": day(payable.next_charge_at.astimezone(zone).date())
+    }
 
 
 def of_month(listed: Listed | None) -> str:
@@ -135,7 +144,7 @@ def _closed(outlook: Outlook, zone: ZoneInfo) -> Told:
             label.label,
             label.kind,
             gettext("It was credited in full. There is nothing to pay."),
-            steps=_given_back(outlook),
+            steps=_given_back(outlook, zone),
         )
     if payable.state == PayableState.WRITTEN_OFF:
         return Told(label.label, label.kind, gettext("Nothing more is collected for it."))
@@ -153,7 +162,7 @@ def _closed(outlook: Outlook, zone: ZoneInfo) -> Told:
                 "amount": money_in_text(taken.amount, taken.currency),
                 "day": day(_billed_by(taken.on)),
             },
-            steps=_given_back(outlook),
+            steps=_given_back(outlook, zone),
         )
     by = method_named(taken.method) if taken.method else name_of(taken.gateway)
     return Told(
@@ -165,26 +174,31 @@ def _closed(outlook: Outlook, zone: ZoneInfo) -> Told:
             "day": day(taken.decided_at.astimezone(zone).date()),
             "method": by,
         },
-        steps=_given_back(outlook),
+        steps=_given_back(outlook, zone),
         has_receipt=True,
     )
 
 
-def _given_back(outlook: Outlook) -> tuple[str, ...]:
-    return tuple(
-        gettext("Refund of %(amount)s: %(state)s")
-        % {
-            "amount": money_in_text(refund.amount, refund.currency),
-            "state": _state_of(refund),
+def _given_back(outlook: Outlook, zone: ZoneInfo) -> tuple[str, ...]:
+    return tuple(_refund(each, zone) for each in outlook.given_back)
+
+
+def _refund(refund: Refund, zone: ZoneInfo) -> str:
+    amount = {"amount": money_in_text(refund.amount, refund.currency)}
+    if refund.state == RefundState.SUCCEEDED and refund.decided_at is not None:
+        return gettext("%(amount)s was given back on %(day)s.") % {
+            **amount,
+            "day": day(refund.decided_at.astimezone(zone).date()),
         }
-        for refund in outlook.given_back
-    )
-
-
-def _state_of(refund: Refund) -> str:
     if refund.state == RefundState.FAILED:
-        return gettext("the payment company could not make it; Support pays it to you another way")
-    return str(refund.get_state_display())
+        return (
+            gettext(
+                "The payment company could not give %(amount)s back; Support pays it to you in another "
+                "way."
+            )
+            % amount
+        )
+    return gettext("%(amount)s is being given back; we tell you by mail once it is done.") % amount
 
 
 def _being_confirmed(live: Charge) -> Told:
@@ -214,10 +228,7 @@ def _overdue(outlook: Outlook, zone: ZoneInfo) -> Told:
     return Told(
         gettext("overdue"),
         "bad",
-        gettext(
-            "%(amount)s was due on %(day)s. Until it is paid, spot orders and plan upgrades are not "
-            "possible; your service goes on."
-        )
+        gettext("%(amount)s was due on %(day)s and is not paid yet.")
         % {
             "amount": money_in_text(outlook.payable.balance, outlook.payable.currency),
             "day": day(outlook.payable.due_on),
@@ -230,19 +241,20 @@ def _overdue(outlook: Outlook, zone: ZoneInfo) -> Told:
 def _without_method(outlook: Outlook, zone: ZoneInfo) -> Told:
     if outlook.payable.hold == Hold.METHOD_BROKEN:
         sentence = gettext(
-            "The registered payment method does not work any more. Register one again, or pay now; "
-            "due by %(day)s."
+            "The registered payment method does not work any more. Register one again and it is "
+            "charged, or pay now, by %(day)s."
         )
     else:
         sentence = gettext(
-            "No payment method is registered. Register one, and it is charged to it; or pay now. Due "
-            "by %(day)s."
+            "No payment method is registered. Register one and it is charged, or pay now, by "
+            "%(day)s."
         )
     return Told(
         gettext("to be paid"),
         "warn",
         sentence % {"day": day(outlook.payable.due_on)},
         can_pay_now=outlook.can_pay_now,
+        can_register=True,
     )
 
 
@@ -250,7 +262,7 @@ def _scheduled(outlook: Outlook, zone: ZoneInfo) -> Told:
     payable, live = outlook.payable, outlook.live
     if live is not None and live.method_id and live.next_look_at is not None:
         return Told(
-            gettext("waits"),
+            gettext("waiting"),
             "warn",
             gettext(
                 "%(company)s could not be reached. Nothing was charged; we try again at %(moment)s."
@@ -259,10 +271,10 @@ def _scheduled(outlook: Outlook, zone: ZoneInfo) -> Told:
         )
     if payable.declines:
         return Told(
-            gettext("declined"),
+            _declined(payable, zone),
             "warn",
             gettext(
-                "The charge was declined. You can make sure that the method has funds, or pay now."
+                "The charge was declined. Make sure that the payment method can be charged, or pay now."
             ),
             steps=_charged_next(outlook, zone),
             can_pay_now=outlook.can_pay_now,
@@ -280,13 +292,21 @@ def _charged_next(outlook: Outlook, zone: ZoneInfo) -> tuple[str, ...]:
     if outlook.method is None or not outlook.tries:
         return ()
     first, *later = outlook.tries
-    method = method_named(outlook.method)
+    payable, gateway = outlook.payable, outlook.method.gateway
+    if _bills_itself(gateway):
+        sentence = gettext("%(day)s: we pass %(amount)s on to %(method)s, which bills you.")
+    else:
+        sentence = gettext("%(day)s: we charge %(amount)s to %(method)s.")
     steps = [
-        gettext("%(day)s: we charge %(method)s.")
-        % {"day": day(first.astimezone(zone).date()), "method": method}
+        sentence
+        % {
+            "day": day(first.astimezone(zone).date()),
+            "amount": money_in_text(payable.balance, payable.currency),
+            "method": name_of(gateway) if _bills_itself(gateway) else method_named(outlook.method),
+        }
     ]
     steps += [
-        gettext("%(day)s: if it is declined, we charge again.")
+        gettext("%(day)s: if it is declined, we try again.")
         % {"day": day(each.astimezone(zone).date())}
         for each in later
     ]
