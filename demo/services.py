@@ -17,12 +17,16 @@ from accounts.models import Organisation, User
 from billing.services import runs
 from core import audit
 from core.enums import WorkState
-from core.models import Work
+from core.models import Mail, Work
 from core.months import BillingMonth, start_of_day
 from demo.rules import shape
 from demo.rules.customers import CUSTOMERS, LAST, LATE_EVENTS, Choice, Customer, LateEvent
 from plans import queries as plans_queries
 from plans import services as plans
+from plans.queries import contracts
+from plans.rules import renewals as rules
+from plans.rules import timeline
+from plans.services import renewals
 from usage.services import batches, partitions
 from usage.services.batches import MOST_EVENTS, Row
 from usage.services.ingest import ingest
@@ -102,6 +106,7 @@ def make(size: Size, *, now: datetime, tell: Tell) -> tuple[list[SignIn], str]:
             _live(story, month)
         # What past months left to the worker is due from now on: it is not late.
         Work.objects.filter(state=WorkState.DUE, due_at__lt=now).update(due_at=now)
+        Mail.objects.filter(sent_at=None, created_at__lt=now).update(created_at=now)
         _, key = accounts.create_api_key(label="Demo product", actor=ACTOR, now=now)
         return [_staff(story), *story.sign_ins], key
 
@@ -110,6 +115,7 @@ def _live(story: _Story, month: BillingMonth) -> None:
     """Let a month go by: customers come and choose, usage comes in, the month before is corrected."""
     for customer in CUSTOMERS:
         _choose(story, customer, month)
+    _renew(story, month)
     present = [customer for customer in CUSTOMERS if _since(story, customer) <= month.last_day]
     ends_at = min(month.ends_at(story.zone) - timedelta(seconds=1), story.now)
     events = _ingest(story, _rows(story, present, month, ends_at), ends_at)
@@ -142,14 +148,53 @@ def _choose(story: _Story, customer: Customer, month: BillingMonth) -> None:
         version = plans_queries.version_on_sale(choice.plan, at.astimezone(story.zone).date())
         if version is None:
             raise WentWrong(f"{choice.plan} was not on sale on {at}")
+        organisation = Organisation.objects.get(reference=customer.reference)
+        if choice.term:
+            _contract(story, organisation, choice, version.pk)
+            continue
         plans.select_plan(
-            organisation_id=Organisation.objects.get(reference=customer.reference).pk,
+            organisation_id=organisation.pk,
             version_id=version.pk,
             steps=choice.steps,
             from_at=at,
             actor=ACTOR,
             now=at,
         )
+
+
+def _contract(story: _Story, organisation: Organisation, choice: Choice, version_id: int) -> None:
+    """Start a main contract at once."""
+    at = story.at(choice)
+    before = plans_queries.timeline(organisation, now=at)
+    after = timeline.start(
+        before,
+        plans_queries.terms([version_id], organisation.currency)[version_id],
+        steps=choice.steps,
+        first_on=at.astimezone(story.zone).date(),
+        months=choice.term,
+        renews=choice.renews,
+        now=at,
+        zone=story.zone,
+    )
+    plans.store(
+        organisation_id=organisation.pk,
+        before=before,
+        after=after,
+        action="contract.started",
+        details={},
+        actor=ACTOR,
+        now=at,
+    )
+
+
+def _renew(story: _Story, month: BillingMonth) -> None:
+    """Renew the main contracts that renewed by themselves in a month, each on its day."""
+    last_on = min(month.last_day, story.now.astimezone(story.zone).date())
+    for contract in contracts.to_renew(last_on):
+        day = rules.ordered_on(contracts.term(contract))
+        at = start_of_day(day, story.zone) + timedelta(hours=1)
+        if at <= story.now:
+            renewals.renew(contract_id=contract.pk, now=at)
 
 
 def _create(story: _Story, customer: Customer, at: datetime) -> None:

@@ -10,13 +10,18 @@ LAST = 13
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A plan that is selected in a month of the story, on a day, at an hour of the vendor's zone."""
+    """A plan that is selected in a month of the story, on a day, at an hour of the vendor's zone.
+
+    `term`: the months of the main contract that begins with it; 0: none does.
+    """
 
     month: int
     day: int
     plan: str
     steps: int = 1
     hour: int = 10
+    term: int = 0
+    renews: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,7 @@ CUSTOMERS = (
             Choice(0, 1, "starter", hour=0),
             Choice(0, 1, "support-basic", hour=0),
             Choice(9, 14, "support-business"),
+            Choice(10, 15, "starter", term=12, renews=True),
         ),
         level=Level(calls=4_200, devices=62, stored=8_400, messages=2_300, growth=45),
     ),
@@ -106,6 +112,7 @@ CUSTOMERS = (
             Choice(1, 5, "support-business"),
             Choice(7, 10, "standard"),
             Choice(8, 20, "support-premium"),
+            Choice(9, 20, "standard", term=12),
             Choice(11, 3, "support-business"),
         ),
         level=Level(calls=62_000, devices=380, stored=71_500, messages=34_000, growth=70),
@@ -131,7 +138,11 @@ CUSTOMERS = (
         postal_code="060-0099",
         address="北海道札幌市中央区雪見条8-9",
         people=_team(("加藤 涼", "ryo"), ("吉田 恵", "megumi"), ("山田 陸", "riku")),
-        choices=(Choice(1, 12, "free"), Choice(5, 18, "starter"), Choice(6, 2, "support-business")),
+        choices=(
+            Choice(1, 12, "free"),
+            Choice(5, 18, "starter", term=12, renews=True),
+            Choice(6, 2, "support-business"),
+        ),
         level=Level(calls=3_100, devices=48, stored=9_800, messages=1_900, growth=90),
     ),
     Customer(
@@ -147,6 +158,7 @@ CUSTOMERS = (
             Choice(0, 1, "standard", hour=0),
             Choice(0, 1, "support-premium", hour=0),
             Choice(7, 9, "support-business"),
+            Choice(9, 1, "standard", term=12, renews=True),
         ),
         level=Level(calls=96_000, devices=540, stored=118_000, messages=52_000, growth=35),
     ),
@@ -159,7 +171,11 @@ CUSTOMERS = (
         postal_code="50699",
         address="Am Alten Hafen 17, Köln, Germany",
         people=_team(("Lena Fischer", "lena"), ("Jonas Weber", "jonas"), ("Mia Koch", "mia")),
-        choices=(Choice(2, 3, "starter", steps=2), Choice(2, 3, "support-basic")),
+        choices=(
+            Choice(2, 3, "starter", steps=2),
+            Choice(2, 3, "support-basic"),
+            Choice(12, 5, "starter", steps=2, term=1, renews=True),
+        ),
         level=Level(calls=5_600, devices=77, stored=14_200, messages=3_100, growth=25),
     ),
     Customer(
@@ -179,6 +195,7 @@ CUSTOMERS = (
         choices=(
             Choice(0, 1, "standard", steps=3, hour=0),
             Choice(0, 1, "support-premium", hour=0),
+            Choice(2, 10, "standard", steps=3, term=12, renews=True),
         ),
         level=Level(calls=410_000, devices=2_900, stored=640_000, messages=260_000, growth=40),
         is_large=True,
@@ -192,7 +209,11 @@ CUSTOMERS = (
         postal_code="604-0099",
         address="京都府京都市中京区紅葉通り22",
         people=_team(("清水 優", "yu"), ("森 千尋", "chihiro"), ("池田 悠真", "yuma")),
-        choices=(Choice(0, 4, "starter"), Choice(3, 25, "starter", steps=2)),
+        choices=(
+            Choice(0, 4, "starter"),
+            Choice(3, 25, "starter", steps=2),
+            Choice(12, 28, "starter", steps=2, term=12),
+        ),
         level=Level(calls=3_600, devices=55, stored=10_900, messages=2_000, spike=(9, 4)),
     ),
     Customer(
@@ -217,7 +238,7 @@ CUSTOMERS = (
         address="88 Fisherman's Row, Portland, ME, USA",
         people=_team(("Olivia Hart", "olivia"), ("Liam Young", "liam"), ("Zoe Cole", "zoe")),
         # On the first instant of a month: it is charged from the month after (S1-26).
-        choices=(Choice(3, 11, "free"), Choice(6, 1, "starter", hour=0)),
+        choices=(Choice(3, 11, "free"), Choice(6, 1, "starter", hour=0, term=12)),
         level=Level(calls=3_900, devices=58, stored=11_300, messages=2_400, growth=20),
     ),
     Customer(
@@ -229,7 +250,10 @@ CUSTOMERS = (
         postal_code="880-0099",
         address="宮崎県宮崎市星空町7-1",
         people=_team(("岡田 光", "hikaru"), ("藤田 奈々", "nana"), ("村上 陽", "haru")),
-        choices=(Choice(LAST, 1, "starter", hour=0), Choice(LAST, 1, "support-basic", hour=0)),
+        choices=(
+            Choice(LAST, 1, "starter", hour=0, term=1),
+            Choice(LAST, 1, "support-basic", hour=0),
+        ),
         level=Level(calls=2_600, devices=31, stored=3_700, messages=1_500),
     ),
 )

@@ -14,7 +14,7 @@ from core import books, clock
 from core.models import Work
 from demo.rules import shape
 from demo.rules.customers import CUSTOMERS
-from plans.models import VendorVersion
+from plans.models import MainContract, VendorVersion
 from tests import make
 from usage.models import DailyUsage, UsageEvent
 
@@ -63,6 +63,14 @@ def test_demo_data_fill_an_empty_portal_with_sound_books(
     assert DailyUsage.objects.filter(organisation=newest).exists()
     assert not UsageEvent.objects.filter(occurred_at__gt=NOW).exists()
     assert not Work.objects.filter(due_at__lt=NOW).exists()
+    terms = MainContract.objects.filter(end_on__gt=NOW)
+    assert set(terms.values_list("months", "renews")) == {
+        (1, False),
+        (1, True),
+        (12, False),
+        (12, True),
+    }
+    assert terms.filter(months_before__gt=0).exists()
     assert books.breaches(since=None, now=NOW) == []
     told = sign_ins(file.read_text(encoding="utf-8"))
     assert len(told) == Membership.objects.count() + 1
