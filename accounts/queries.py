@@ -75,6 +75,15 @@ def accounts_in_use(organisation_id: int) -> int:
     return Membership.objects.filter(organisation=organisation_id, deactivated_at=None).count()
 
 
+def active_memberships(organisation: Organisation) -> QuerySet[Membership]:
+    """Return an organisation's accounts in use, with their users, the newest first."""
+    return (
+        Membership.objects.select_related("user")
+        .filter(organisation=organisation, deactivated_at=None)
+        .order_by("-registered_at", "-pk")
+    )
+
+
 def addressees(organisation_ids: Iterable[int]) -> dict[int, Addressee]:
     """Return whom to write to, by organisation: the root, if one can sign in; in one statement."""
     rows = Membership.objects.filter(

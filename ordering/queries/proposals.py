@@ -6,6 +6,9 @@ from zoneinfo import ZoneInfo
 
 from accounts import queries as accounts
 from accounts.models import Organisation
+from billing.queries import forecast
+from billing.rules import forecast as rules
+from billing.rules.forecast import MonthChange
 from core.canonical import Json
 from core.money import Rounding
 from core.months import add_months
@@ -17,6 +20,7 @@ from ordering.rules.guards import Circumstances
 from payments.queries import methods, payables
 from payments.queries.methods import Methods
 from plans import queries as plans
+from plans.models import VendorVersion
 from plans.rules.timeline import Timeline
 
 
@@ -31,6 +35,14 @@ class Proposal:
     zone: ZoneInfo
 
 
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A proposal with the bills that it changes, month by month, line by line."""
+
+    proposal: Proposal
+    months: tuple[MonthChange, ...]
+
+
 def proposal(organisation: Organisation, act: Act, *, now: datetime) -> Proposal:
     """Return what an act leads to. Raises Refusal: what the contract, the guards or the sale forbid."""
     vendor = plans.vendor()
@@ -39,15 +51,34 @@ def proposal(organisation: Organisation, act: Act, *, now: datetime) -> Proposal
     after = acts.carried_out(act, before, market(organisation, now=now, zone=zone))
     standing = circumstances(organisation, now=now, zone=zone)
     guards.check(act, before, after, standing, now=now, zone=zone)
-    party = Party(
+    bound = binding.binding(before, after, party(organisation, vendor), now=now, zone=zone)
+    return Proposal(act, before, after, bound, zone)
+
+
+def quote(organisation: Organisation, act: Act, *, now: datetime) -> Quote:
+    """Return an order with the bills of this month and the next three, before and after it.
+
+    All of it as of one instant, in a transaction that cannot write. Raises Refusal.
+    Rule: design.md 6.1.
+    """
+    with forecast.snapshot():
+        made = proposal(organisation, act, now=now)
+        known = forecast.known(organisation, now=now, months=binding.MONTHS)
+    before, after = (
+        forecast.ahead(known, each, months=binding.MONTHS) for each in (made.before, made.after)
+    )
+    return Quote(made, rules.compare(before, after))
+
+
+def party(organisation: Organisation, vendor: VendorVersion) -> Party:
+    """Return what of customer and vendor decides about tax."""
+    return Party(
         organisation_id=organisation.pk,
         currency=organisation.currency,
         country=organisation.country,
         vendor_country=vendor.country,
         tax_rounding=Rounding(vendor.tax_rounding),
     )
-    bound = binding.binding(before, after, party, now=now, zone=zone)
-    return Proposal(act, before, after, bound, zone)
 
 
 def market(organisation: Organisation, *, now: datetime, zone: ZoneInfo) -> Market:

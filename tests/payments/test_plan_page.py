@@ -78,8 +78,8 @@ def test_the_page_shows_the_plans_and_why_a_method_is_needed(
     text = root.get(visits.url("plan", aoba)).content.decode()
     words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
 
-    assert "Licence plan Starter 200 ¥10,000" in words
-    assert "Support plan Silver ¥3,000" in words
+    assert "¥11,000 tax included ( ¥10,000 net)" in words
+    assert "¥3,300 tax included ( ¥3,000 net)" in words
     assert "No payment method yet" in words
     assert "Until then, each invoice is due 14 days after it is issued." in words
     assert 'href="https://www.example.com/plans" rel="noopener"' in text
@@ -153,7 +153,7 @@ def test_the_page_asks_the_same_number_of_queries_whatever_there_was(
     root.get(url)
 
     plans.forget()
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(14):
         root.get(url)
     for number in range(3):
         method = PaymentMethod.objects.create(
@@ -169,7 +169,7 @@ def test_the_page_asks_the_same_number_of_queries_whatever_there_was(
         moves.note_new(method, actor="system:test", now=make.NOW)
         moves.move_method(method, MethodState.REJECTED, now=make.NOW)
     plans.forget()
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(14):
         root.get(url)
 
 
