@@ -1,8 +1,17 @@
 from django.urls import path
 
-from ordering.views import accounts, change, plan, reviewing
+from ordering.views import accounts, change, contract, orders, plan, reviewing
 
 urlpatterns = [
+    path("contract/", contract.contract, name="contract"),
+    path("contract/dates.ics", contract.dates, name="contract_ics"),
+    path("orders/", orders.menu, name="order"),
+    path("orders/start/", orders.order(orders.START), name="order_start"),
+    path("orders/licences/", orders.order(orders.LICENCES), name="order_licences"),
+    path("orders/renew/", orders.order(orders.RENEW), name="order_renew"),
+    path("orders/renewal/", orders.order(orders.RENEWAL), name="order_renewal"),
+    path("orders/withdraw/", orders.order(orders.WITHDRAW), name="order_withdraw"),
+    path("orders/return/", orders.order(orders.RETURN), name="order_return"),
     path("plan/", plan.plan, name="plan"),
     path("plan/accounts/", accounts.in_use, name="plan_accounts"),
     path("plan/<str:category>/", change.change, name="plan_change"),

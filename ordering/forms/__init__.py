@@ -8,6 +8,7 @@ from ordering.forms.contracts import (
     SetRenewal,
     Start,
     WithdrawRenewal,
+    name_of,
 )
 from ordering.forms.plans import PlanChoice
 
@@ -20,4 +21,5 @@ __all__ = [
     "SetRenewal",
     "Start",
     "WithdrawRenewal",
+    "name_of",
 ]

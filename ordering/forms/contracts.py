@@ -38,7 +38,8 @@ _NO_STEPS = {
 class Order(forms.Form):
     """An order about a main contract, bound to what was typed or to what is proposed at first.
 
-    `is_confirmed`: the root knows that accounts have to be given up. It is asked where it matters.
+    `is_confirmed`: the root knows that accounts have to be given up; `asks_to_confirm` where that
+    matters.
     """
 
     # Which field a refusal is about; any other is about the order as a whole.
@@ -48,6 +49,7 @@ class Order(forms.Form):
 
     def __init__(self, data: Mapping[str, Any] | None, *, position: Position) -> None:
         self.position = position
+        self.asks_to_confirm = False
         super().__init__(self.proposed() if data is None else data)
 
     def proposed(self) -> dict[str, Any]:
@@ -89,7 +91,7 @@ class _WithPlan(Order):
         super().__init__(data, position=position)
         plan, months = self.fields["plan"], self.fields["months"]
         if isinstance(plan, forms.ChoiceField) and isinstance(months, forms.ChoiceField):
-            plan.choices = [(each.plan_code, _name(each)) for each in position.paid_plans]
+            plan.choices = [(each.plan_code, name_of(each)) for each in position.paid_plans]
             months.choices = [
                 (each, ngettext("%(months)s month", "%(months)s months", each) % {"months": each})
                 for each in (MONTHLY, YEARLY)
@@ -251,5 +253,6 @@ def _present_plan(position: Position) -> str:
     return offered[0]
 
 
-def _name(terms: PlanTerms) -> str:
+def name_of(terms: PlanTerms) -> str:
+    """Return a plan's name in the reader's language."""
     return terms.name_ja if words.current().is_japanese else terms.name_en

@@ -5,13 +5,13 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from accounts.models import Organisation
-from billing.rules.tax import tax_code, tax_on
-from core.money import Rounding
 from core.months import BillingMonth
 from ordering.queries import proposals
 from ordering.rules import acts, guards
 from ordering.rules.acts import Act, Market
+from ordering.rules.binding import Party
 from ordering.rules.guards import Circumstances, TooManyAccounts
+from ordering.rules.prices import Price, price
 from plans import queries as plans
 from plans.enums import Category
 from plans.rules import PlanTerms
@@ -27,8 +27,7 @@ class Position:
     contracted: Timeline
     market: Market
     circumstances: Circumstances
-    vendor_country: str
-    tax_rounding: Rounding
+    party: Party
 
     @property
     def zone(self) -> ZoneInfo:
@@ -92,11 +91,9 @@ class Position:
             return refusal
         return None
 
-    def gross(self, net: int, terms: PlanTerms) -> int:
-        """Return a price with the tax of this month, in minor units."""
-        month = BillingMonth.of_day(self.today)
-        code = tax_code(self.vendor_country, self.organisation.country, terms.tax_category, month)
-        return net + tax_on(net, code, self.tax_rounding)
+    def price(self, terms: PlanTerms, steps: int) -> Price:
+        """Return what a plan costs a month, at the tax of this one."""
+        return price(terms, steps, self.party, BillingMonth.of_day(self.today))
 
 
 def position(organisation: Organisation, *, now: datetime) -> Position:
@@ -108,6 +105,5 @@ def position(organisation: Organisation, *, now: datetime) -> Position:
         contracted=plans.timeline(organisation, now=now),
         market=proposals.market(organisation, now=now, zone=zone),
         circumstances=proposals.circumstances(organisation, now=now, zone=zone),
-        vendor_country=vendor.country,
-        tax_rounding=Rounding(vendor.tax_rounding),
+        party=proposals.party(organisation, vendor),
     )
