@@ -16,8 +16,9 @@ from billing.queries.facts import Late, late_facts, late_months, terms_of
 from billing.queries.stored import Reader
 from billing.rules import forecast as rules
 from billing.rules import rating
+from billing.rules.estimates import LOOKS_BACK, Past
 from billing.rules.facts import Bill, Facts, facts_from_json
-from billing.rules.forecast import LOOKS_BACK, Known, MonthForecast, Usage
+from billing.rules.forecast import Known, MonthForecast, Usage
 from core import statements
 from core.money import Rounding
 from core.months import BillingMonth
@@ -62,9 +63,8 @@ def ahead(
     known: Known, timeline: Timeline, *, months: int = MONTHS, usage: Usage | None = None
 ) -> tuple[MonthForecast, ...]:
     """Return the bills of this month and the next ones; reads nothing."""
-    this = BillingMonth.of_day(known.today)
     found = rules.forecast(known, timeline, months=months, usage=usage)
-    return tuple(each for each in found if each.month >= this)
+    return tuple(each for each in found if each.month >= known.this_month)
 
 
 def known(organisation: Organisation, *, now: datetime, months: int = MONTHS) -> Known:
@@ -76,9 +76,9 @@ def known(organisation: Organisation, *, now: datetime, months: int = MONTHS) ->
     vendor = plans.vendor_for_pages()
     meters = plans.meters_for_pages()
     zone = ZoneInfo(vendor.time_zone)
-    this = BillingMonth.containing(now, zone)
+    today = now.astimezone(zone).date()
     with snapshot():
-        row = _row(organisation, this, now.astimezone(zone).date(), months)
+        row = _row(organisation, today, months)
         late: list[Late] = []
         if row.has_late:
             late = late_months([organisation.pk], row.first).get(organisation.pk, [])
@@ -100,11 +100,8 @@ def known(organisation: Organisation, *, now: datetime, months: int = MONTHS) ->
             tuple(late_facts(each, terms) for each in late),
             row.credit,
         ),
-        daily=row.daily,
+        past=Past(row.daily, organisation.customer_since, organisation.closed_on, today),
         final=final,
-        customer_since=organisation.customer_since,
-        closed_on=organisation.closed_on,
-        now=now,
         zone=zone,
     )
 
@@ -120,8 +117,9 @@ class _Row:
     daily: dict[int, dict[date, Decimal]]
 
 
-def _row(organisation: Organisation, this: BillingMonth, today: date, months: int) -> _Row:
+def _row(organisation: Organisation, today: date, months: int) -> _Row:
     """Read what is billed, what is left over and what was measured."""
+    this = BillingMonth.of_day(today)
     with statements.prepared() as cursor:
         cursor.execute(
             """

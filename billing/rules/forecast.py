@@ -6,23 +6,18 @@ that what is certain never rests on an estimate. Rule: design.md 6.1, S1-26, B-0
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Context, Decimal
+from datetime import date
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from billing.enums import BasisKind, LineKind, Phase, TaxCode
-from billing.rules import measured, rating
+from billing.enums import LineKind, Phase, TaxCode
+from billing.rules import estimates, measured, rating
+from billing.rules.estimates import MeterForecast, Past
 from billing.rules.facts import Bill, Facts, Fee, Line
 from billing.rules.measured import Daily
-from billing.rules.rating import EXACT
 from core.months import BillingMonth, months_between
-from plans.enums import Aggregation
-from plans.rules import Meter
 from plans.rules.timeline import Span, Timeline, fee_at
 
-# Whole weeks, so that each day of the week counts as often as any other.
-LOOKS_BACK = timedelta(days=28)
-_ROUGH = Context(prec=60, rounding=ROUND_HALF_UP)
 _ZERO = Decimal(0)
 
 Usage = Mapping[BillingMonth, Mapping[str, Decimal]]
@@ -33,56 +28,18 @@ class Known:
     """What months to come are made of, besides the timeline.
 
     `facts`: of the first month that is not billed, with what came in late and the credit brought,
-    without fee and usage. `daily`: by meter id, from that month or the look-back on, whichever is
-    earlier. `final`: months billed already, with the facts they were billed from.
+    without fee and usage. `past`: from that month or the look-back on, whichever is earlier.
+    `final`: months billed already, with the facts they were billed from.
     """
 
     facts: Facts
-    daily: Mapping[int, Daily]
+    past: Past
     final: Mapping[BillingMonth, tuple[Facts, Bill]]
-    customer_since: date
-    closed_on: date | None
-    now: datetime
     zone: ZoneInfo
 
     @property
-    def today(self) -> date:
-        return self.now.astimezone(self.zone).date()
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """What an estimate rests on: so many days, and what was measured in them.
-
-    `measured`: the sum of the days for an average, else the value itself.
-    """
-
-    kind: BasisKind
-    days: int = 0
-    measured: Decimal = _ZERO
-
-    @property
-    def words(self) -> str:
-        """Say it in the reader's language."""
-        return str(self.kind.label % {"days": self.days} if self.days else self.kind.label)
-
-
-@dataclass(frozen=True, slots=True)
-class MeterForecast:
-    """A meter's month: `used` so far and the estimated `rest`, for the `days_left` after today.
-
-    `basis`: None where nothing is left to estimate.
-    """
-
-    meter: Meter
-    used: Decimal
-    rest: Decimal
-    days_left: int
-    basis: Basis | None
-
-    @property
-    def total(self) -> Decimal:
-        return EXACT.add(self.used, self.rest)
+    def this_month(self) -> BillingMonth:
+        return BillingMonth.of_day(self.past.today)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -207,10 +164,10 @@ def forecast(
     `usage`: what a month's usage is to be, by meter code, instead of what is known and estimated.
     Raises MixedCurrencies, NoTaxRate. Rule: B-02, B-03, B-08, S1-26.
     """
-    this = BillingMonth.of_day(known.today)
+    this = known.this_month
     first = known.facts.month
     found: list[MonthForecast] = []
-    credit, days = known.facts.credit, _by_month(known.daily)
+    credit, days = known.facts.credit, _by_month(known.past.daily)
     chain = _Chain(known, timeline, usage or {}, credit, credit, days)
     for month in months_between(min(first, this), this.plus(months - 1)):
         if month in known.final:
@@ -264,7 +221,7 @@ class _Chain:
             credit={},
         )
         facts = replace(fees, late=known.facts.late if month == known.facts.month else ())
-        meters = _meters(known, month, days, given)
+        meters = estimates.of_month(facts.meters, known.past, month, days, given)
         so_far = measured.used(facts.meters, days)
         if given is None:
             given = {
@@ -290,7 +247,7 @@ class _Chain:
 
     def _fee(self, spans: Sequence[Span], month: BillingMonth) -> Fee | None:
         """Return the fee that a month carries: none of an organisation closed before. Rule: B-02."""
-        closed_on = self.known.closed_on
+        closed_on = self.known.past.closed_on
         if closed_on is not None and closed_on <= month.first_day:
             return None
         span = fee_at(spans, month.starts_at(self.known.zone))
@@ -298,7 +255,7 @@ class _Chain:
 
 
 def _phase(known: Known, month: BillingMonth) -> Phase:
-    this = BillingMonth.of_day(known.today)
+    this = known.this_month
     if month < this:
         return Phase.OVER
     return Phase.RUNNING if month == this else Phase.AHEAD
@@ -359,86 +316,3 @@ def _by_month(daily: Mapping[int, Daily]) -> dict[tuple[int, int], dict[int, dic
             month = found.setdefault((day.year, day.month), {})
             month.setdefault(meter_id, {})[day] = quantity
     return found
-
-
-def _meters(
-    known: Known,
-    month: BillingMonth,
-    days: Mapping[int, Daily],
-    given: Mapping[str, Decimal] | None,
-) -> tuple[MeterForecast, ...]:
-    left = [
-        day
-        for day in month.days()
-        if day > known.today and (known.closed_on is None or day < known.closed_on)
-    ]
-    return tuple(
-        _meter(meter, known, days.get(meter.id, {}), len(left))
-        if given is None
-        else _given(meter, days.get(meter.id, {}), len(left), given)
-        for meter in known.facts.meters
-    )
-
-
-def _given(meter: Meter, days: Daily, left: int, given: Mapping[str, Decimal]) -> MeterForecast:
-    so_far = measured.month_of(meter, days)
-    rest = EXACT.subtract(given.get(meter.code, _ZERO), so_far)
-    return MeterForecast(meter, so_far, rest, left, Basis(BasisKind.GIVEN))
-
-
-def _meter(meter: Meter, known: Known, days: Daily, left: int) -> MeterForecast:
-    """Return a meter's month, its rest estimated as the meter aggregates. Rule: B-05."""
-    so_far = measured.month_of(meter, days)
-    if not left:
-        return MeterForecast(meter, so_far, _ZERO, 0, None)
-    daily = known.daily.get(meter.id, {})
-    if meter.aggregation == Aggregation.SUM:
-        rest, basis = _more(known, daily, left)
-        return MeterForecast(meter, so_far, rest, left, basis)
-    value, basis = _gauge(meter, known, daily)
-    if meter.aggregation == Aggregation.LAST:
-        rest = _ZERO if days else value
-    else:
-        rest = max(_ZERO, EXACT.subtract(value, so_far))
-    return MeterForecast(meter, so_far, rest, left, basis)
-
-
-def _more(known: Known, daily: Daily, left: int) -> tuple[Decimal, Basis]:
-    """Return what `left` days bring at the average of the last full days. Today is not full."""
-    first = max(known.today - LOOKS_BACK, known.customer_since)
-    days = (known.today - first).days
-    if days < 1:
-        return _ZERO, Basis(BasisKind.TOO_NEW)
-    full = {day: each for day, each in daily.items() if first <= day < known.today}
-    total = _ZERO
-    for quantity in full.values():
-        total = EXACT.add(total, quantity)
-    if total <= 0:
-        return _ZERO, Basis(BasisKind.UNUSED, days)
-    rest = _ROUGH.divide(_ROUGH.multiply(total, Decimal(left)), Decimal(days))
-    return rest.quantize(_finest(full), context=_ROUGH), Basis(BasisKind.AVERAGE, days, total)
-
-
-def _gauge(meter: Meter, known: Known, daily: Daily) -> tuple[Decimal, Basis]:
-    """Return what a gauge is taken to show on: its highest, or its latest, of the last days."""
-    first = max(known.today - LOOKS_BACK + timedelta(days=1), known.customer_since)
-    days = max(1, (known.today - first).days + 1)
-    recent = {day: each for day, each in daily.items() if day >= first}
-    if not recent:
-        return _ZERO, Basis(BasisKind.UNUSED, days)
-    value = measured.month_of(meter, recent)
-    highest = meter.aggregation == Aggregation.MAX
-    return value, Basis(BasisKind.HIGHEST if highest else BasisKind.LATEST, days, value)
-
-
-def _finest(daily: Daily) -> Decimal:
-    """Return one unit of the finest digit measured: whole calls stay whole calls."""
-    digits = min(
-        (
-            exponent
-            for each in daily.values()
-            if isinstance(exponent := each.normalize(_ROUGH).as_tuple().exponent, int)
-        ),
-        default=0,
-    )
-    return Decimal(1).scaleb(min(digits, 0))

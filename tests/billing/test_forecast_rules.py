@@ -10,8 +10,9 @@ from django.utils import translation
 
 from billing.enums import BasisKind, LineKind, Phase, TaxCode
 from billing.rules import forecast
+from billing.rules.estimates import Basis, MeterForecast, Past
 from billing.rules.facts import Facts
-from billing.rules.forecast import Basis, Known, LineChange, MeterForecast, MonthForecast
+from billing.rules.forecast import Known, LineChange, MonthForecast
 from core.months import BillingMonth
 from plans.enums import Aggregation
 from plans.rules import Meter, PlanTerms
@@ -58,11 +59,8 @@ def known(
     meters = (kernel.CALLS, DEVICES, STORED)
     return Known(
         facts=facts or kernel.facts(month=first, meters=meters),
-        daily=measured,
+        past=Past(measured, since, closed_on, now.astimezone(TOKYO).date()),
         final={},
-        customer_since=since,
-        closed_on=closed_on,
-        now=now,
         zone=TOKYO,
     )
 
