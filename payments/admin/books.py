@@ -44,6 +44,7 @@ class DifferenceAdmin(Office):
         written.instant("found_at", gettext_lazy("found")),
         written.instant("resolved_at", gettext_lazy("settled")),
     ]
+    related = ["organisation", "charge__payable", "refund"]
     list_select_related = ["organisation"]
     list_filter = [ByOpen, "kind", ByGateway]
     search_fields = [
@@ -69,9 +70,6 @@ class DifferenceAdmin(Office):
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
         return [F("resolved_at").desc(nulls_first=True), "found_at", "id"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Difference]:
-        return super().get_queryset(request).select_related("charge__payable", "refund")
 
     def named(self, row: Difference) -> str:
         return f"{row.gateway} {row.reference}"

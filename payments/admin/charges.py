@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Case, F, QuerySet, Value, When
+from django.db.models import Case, F, Value, When
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,6 +18,7 @@ from payments.enums import LIVE, ChargeState
 from payments.models import Charge
 from payments.queries import office as queries
 from payments.services import asking, charges
+from payments.services.charges.results import DIFFERS
 
 # What nobody knows stands before what goes on by itself.
 _FIRST = (
@@ -42,7 +43,7 @@ def _ask_again(doing: Doing) -> str:
 
 
 def _took_nothing(doing: Doing) -> str:
-    done = charges.decide_not_taken(
+    done = asking.close_not_taken(
         charge_id=doing.row.pk, reason=doing.reason, actor=doing.actor, now=doing.now
     )
     if not done:
@@ -50,6 +51,13 @@ def _took_nothing(doing: Doing) -> str:
             _("The provider was asked once more, and knows of it. Look how it stands now.")
         )
     return _("It took nothing. What is owed is charged again when its time comes.")
+
+
+def _is_this_payment(doing: Doing) -> str:
+    charges.decide_taken(
+        charge_id=doing.row.pk, reason=doing.reason, actor=doing.actor, now=doing.now
+    )
+    return _("The money is booked for this document.")
 
 
 def _give_up(doing: Doing) -> str:
@@ -68,6 +76,15 @@ _ABOUT = {
         "It belongs to another account at the provider than the settings name."
     ),
     asking.NothingToAsk: gettext_lazy("It is decided already, or nothing was sent."),
+    asking.StillAsked: gettext_lazy(
+        "The portal is still finding out by itself what became of it, and may yet. Wait until 72 hours"
+        " are over, or ask the provider again."
+    ),
+    charges.NotDiffering: gettext_lazy("The provider's answer does not differ any more."),
+    charges.StillDiffers: gettext_lazy(
+        "What the provider tells is of another amount, currency or account: it cannot be this payment."
+    ),
+    charges.BookedBefore: gettext_lazy("This money is booked for another attempt already."),
 }
 
 
@@ -84,6 +101,7 @@ class ChargeAdmin(Office):
         written.instant("decided_at", gettext_lazy("decided")),
         written.plain("code", gettext_lazy("code")),
     ]
+    related = ["organisation", "payable", "method"]
     list_select_related = ["organisation"]
     list_filter = [waits(queries.CHARGES, WORDS), "state", ByGateway, "initiator"]
     search_fields = [
@@ -123,6 +141,18 @@ class ChargeAdmin(Office):
             is_grave=True,
         ),
         Act(
+            name="this-payment",
+            label=gettext_lazy("It is this payment"),
+            about=gettext_lazy(
+                "The provider's answer names something else than was asked for. Say so only after you"
+                " have looked at the provider's own pages: the money is booked for this document,"
+                " if amount, currency and account are the same."
+            ),
+            do=_is_this_payment,
+            is_offered=lambda row: row.state == ChargeState.UNDECIDED and row.code == DIFFERS,
+            refusals=_ABOUT,
+        ),
+        Act(
             name="give-up",
             label=gettext_lazy("Give up"),
             about=gettext_lazy(
@@ -142,9 +172,6 @@ class ChargeAdmin(Office):
             default=Value(len(_FIRST)),
         )
         return [rank, F("decided_at").desc(nulls_first=True), "-id"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Charge]:
-        return super().get_queryset(request).select_related("payable", "method")
 
     def named(self, row: Charge) -> str:
         return _("Charge %(key)s for %(number)s") % {"key": row.key, "number": row.number}

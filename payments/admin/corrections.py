@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -77,6 +77,7 @@ class CorrectionAdmin(Office):
         written.instant("requested_at", gettext_lazy("asked for")),
         written.instant("decided_at", gettext_lazy("decided")),
     ]
+    related = ["organisation", "payable", "credit_note"]
     list_select_related = ["organisation", "payable"]
     list_filter = ["state", "kind"]
     search_fields = ["payable__number__exact", "organisation__reference__exact"]
@@ -106,9 +107,6 @@ class CorrectionAdmin(Office):
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
         return [F("decided_at").desc(nulls_first=True), "-id"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Correction]:
-        return super().get_queryset(request).select_related("payable", "credit_note")
 
     def named(self, row: Correction) -> str:
         return f"{row.get_kind_display()} · {row.payable.number}"

@@ -97,6 +97,7 @@ class CreditableInvoiceAdmin(Office, InvoiceAdmin):
     """The list of the billing room, with a page from which an invoice is credited."""
 
     actions = None
+    related = ["organisation", "corrects"]
     acts = (
         Act(
             name="credit",

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -56,6 +54,7 @@ class PaymentMethodAdmin(Office):
         written.instant("next_look_at", gettext_lazy("next look")),
         written.plain("code", gettext_lazy("code")),
     ]
+    related = ["organisation", "registered_by"]
     list_select_related = ["organisation"]
     list_filter = [waits(queries.METHODS, WORDS), "state", ByGateway]
     search_fields = [
@@ -90,9 +89,6 @@ class PaymentMethodAdmin(Office):
             is_grave=True,
         ),
     )
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PaymentMethod]:
-        return super().get_queryset(request).select_related("registered_by")
 
     def named(self, row: PaymentMethod) -> str:
         return f"{row.gateway} {row.label or row.key}"

@@ -14,6 +14,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
@@ -80,6 +81,7 @@ class Office(ReadOnly):
     """The list of a kind, and a page of each row with its facts, tables and acts."""
 
     acts: Sequence[Act] = ()
+    related: Sequence[str] = ()  # what a row's page reads along with it
     show_full_result_count = False
     list_per_page = 50
     actions = None
@@ -164,10 +166,12 @@ class Office(ReadOnly):
     def _found(self, request: HttpRequest, object_id: str) -> Any:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        row = self.get_object(request, object_id)
-        if row is None:
+        if not object_id.isdecimal():
             raise Http404
-        return row
+        rows = self.get_queryset(request)
+        if self.related:
+            rows = rows.select_related(*self.related)
+        return get_object_or_404(rows, pk=int(object_id))
 
     def _offered(self, request: HttpRequest, row: Any) -> list[Act]:
         if not self.has_release_permission(request):

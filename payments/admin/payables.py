@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -145,6 +145,7 @@ class PayableAdmin(Office):
         written.instant("next_charge_at", gettext_lazy("next charge")),
         written.column(gettext_lazy("hold"), _hold, ordering="hold"),
     ]
+    related = ["organisation", "invoice"]
     list_select_related = ["organisation"]
     list_filter = [waits(queries.PAYABLES, WORDS), "state", "hold"]
     search_fields = [
@@ -201,9 +202,6 @@ class PayableAdmin(Office):
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
         return [F("closed_at").desc(nulls_first=True), "due_on", "-id"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Payable]:
-        return super().get_queryset(request).select_related("organisation", "invoice")
 
     def named(self, row: Payable) -> str:
         return row.number

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -122,6 +120,7 @@ class RefundAdmin(Office):
         written.instant("decided_at", gettext_lazy("decided")),
         written.plain("code", gettext_lazy("code")),
     ]
+    related = ["organisation", "charge__payable", "credit_note", "instead_of"]
     list_select_related = ["organisation", "charge"]
     list_filter = [waits(queries.REFUNDS, WORDS), "state", "kind", "is_by_hand"]
     search_fields = [
@@ -190,9 +189,6 @@ class RefundAdmin(Office):
             is_grave=True,
         ),
     )
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Refund]:
-        return super().get_queryset(request).select_related("charge__payable", "credit_note")
 
     def named(self, row: Refund) -> str:
         return _("Refund %(key)s for %(number)s") % {"key": row.key, "number": row.charge.number}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -42,6 +42,7 @@ class SupportRequestAdmin(Office):
         written.instant("created_at", gettext_lazy("asked")),
         written.instant("handled_at", gettext_lazy("answered")),
     ]
+    related = ["organisation", "method", "user"]
     list_select_related = ["organisation"]
     list_filter = [_Open]
     search_fields = ["organisation__reference__exact", "organisation__name__istartswith"]
@@ -64,9 +65,6 @@ class SupportRequestAdmin(Office):
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
         return [F("handled_at").desc(nulls_first=True), "created_at"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[SupportRequest]:
-        return super().get_queryset(request).select_related("method", "user")
 
     def named(self, row: SupportRequest) -> str:
         return _("Request of %(organisation)s") % {"organisation": row.organisation}

@@ -87,7 +87,7 @@ def age(since: datetime | None, now: datetime) -> str:
 
 def ending(reference: str) -> str:
     """Return what may be shown of a provider's name for a payer: its last characters."""
-    return f"…{reference[-_KEPT:]}" if len(reference) > 2 * _KEPT else (reference and "…")
+    return f"…{reference[-_KEPT:]}" if len(reference) > _KEPT else (reference and "…")
 
 
 def link(row: Model | None, words: str = "") -> SafeString | str:

@@ -20,11 +20,16 @@ from payments.enums import (
     RefundState,
 )
 from payments.models import Charge, Payable, PaymentMethod, Refund
+from payments.rules import dunning
 from payments.services import charges, stops
 
 
 class NothingToAsk(Exception):
     """It is known how it stands, or nothing was sent yet."""
+
+
+class StillAsked(Exception):
+    """The portal is still finding out by itself what became of an attempt. Rule: R6."""
 
 
 class Held(Exception):
@@ -44,6 +49,19 @@ def about_charge(*, charge_id: int, reason: str, actor: str, now: datetime) -> N
         raise NothingToAsk
     _record("charge.asked_about", "charge", charge, reason, actor, now)
     _have_done(jobs.LOOK, "charge_id", charge, reason, actor, now)
+
+
+def close_not_taken(*, charge_id: int, reason: str, actor: str, now: datetime) -> bool:
+    """Have staff say that an undecided attempt took nothing, once the portal finds out no more itself.
+
+    While its key lives the portal may learn the answer by asking again, and nobody has to guess.
+    Return False where the provider knows of it. Raises StillAsked, and what
+    `charges.decide_not_taken` does.
+    """
+    charge = Charge.objects.get(pk=charge_id)
+    if charge.next_look_at is not None and not dunning.is_for_a_person(charge.created_at, now):
+        raise StillAsked
+    return charges.decide_not_taken(charge_id=charge_id, reason=reason, actor=actor, now=now)
 
 
 @transaction.atomic

@@ -8,28 +8,40 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
+from core import clock
 from core.ids import new_key
 from core.models import AuditEntry
 from payments.enums import ChargeState
 from payments.models import Charge, Payable
-from payments.services import moves
+from payments.services import moves, stops
 from tests import make
 
 ASKED = "The customer called"
 
 
-def staff(*permissions: str, email: str = "") -> tuple[Client, User]:
+class AtNow(Client):
+    """A browser in whose world it is `make.NOW`, until it is told otherwise."""
+
+    now = make.NOW
+
+    def request(self, **request: Any) -> Any:
+        with clock.fixed_at(self.now):
+            return super().request(**request)
+
+
+def staff(*permissions: str, email: str = "") -> tuple[AtNow, User]:
     """Return staff who may see all of the money, and change what is named, signed in."""
     user = User.objects.create_user(
         email or f"{new_key().lower()}@example.com", is_staff=True, registered_at=make.NOW
     )
     user.user_permissions.set(
         Permission.objects.filter(
-            codename__startswith="view_", content_type__app_label__in=["payments", "core"]
+            codename__startswith="view_",
+            content_type__app_label__in=["payments", "billing", "accounts", "core"],
         )
         | Permission.objects.filter(codename__in=permissions)
     )
-    client = Client(headers={"accept-language": "en"})
+    client = AtNow(headers={"accept-language": "en"})
     client.force_login(user)
     return client, user
 
@@ -86,3 +98,7 @@ def charge(payable: Payable, state: ChargeState, *, at: datetime = make.NOW) -> 
     if state not in {ChargeState.PREPARED, ChargeState.SENT}:
         moves.move_charge(made, state, now=at, code="test")
     return made
+
+
+def stop_everything(reason: str) -> None:
+    stops.stop(scope=stops.EVERYWHERE, reason=reason, actor=make.ACTOR, now=make.NOW)
