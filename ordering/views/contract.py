@@ -1,7 +1,7 @@
 """The tab Contract details: the term and its days, what was contracted, and the orders behind it."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -129,12 +129,12 @@ def _left(position: Position) -> str:
     if term is None:
         return ""
     months, days = remaining(position.today, term.end_on)
-    parts = []
-    if months:
-        parts.append(consequences.length(months))
-    if days or not months:
-        parts.append(ngettext("%(days)s day", "%(days)s days", days) % {"days": days})
-    return _(" and ").join(parts)
+    in_days = ngettext("%(days)s day", "%(days)s days", days) % {"days": days}
+    if not months:
+        return in_days
+    if not days:
+        return consequences.length(months)
+    return _("%(months)s and %(days)s") % {"months": consequences.length(months), "days": in_days}
 
 
 def _term(row: MainContract, today: date) -> TermShown:
@@ -184,7 +184,7 @@ def _until(first: date, until_at: datetime, zone: ZoneInfo) -> str:
     last = last_day(local.date()) if is_midnight else local.date()
     if last <= first:
         return day(first)
-    return _("%(first)s to %(last)s") % {"first": day(first), "last": day(last)}
+    return consequences.period(first, last + timedelta(days=1))
 
 
 def _orders(found: Contracts, zone: ZoneInfo) -> list[OrderShown]:

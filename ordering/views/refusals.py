@@ -78,7 +78,11 @@ def told(refusal: Refusal, organisation: Organisation, zone: ZoneInfo) -> Told:
                 _("Paid Plan Order"),
             )
         case TooManyAccounts():
-            return Told(_accounts(refusal, zone))
+            return Told(
+                _accounts(refusal, zone),
+                _page("plan_accounts", organisation),
+                _("See the accounts in use"),
+            )
         case _:
             return Told(_plain(refusal))
 
