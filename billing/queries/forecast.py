@@ -1,6 +1,6 @@
 """What an organisation's next bills would be, if what is contracted were so. Rule: design.md 6.1."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -23,6 +23,7 @@ from core import statements
 from core.money import Rounding
 from core.months import BillingMonth
 from plans import queries as plans
+from plans.rules import PlanTerms, renewals
 from plans.rules.timeline import Timeline
 
 MONTHS = 4
@@ -53,17 +54,29 @@ def forecast(
     """Return the bills of this month and the next ones, if the timeline were what is contracted.
 
     An earlier month that is not billed yet takes what came in late and hands its credit on, and is
-    not among them. To hold two timelines against each other, ask `known` once. Raises
-    MixedCurrencies, NotPriced. Rule: design.md 6.1, S1-26.
+    not among them. A main contract that renews by itself does so at the price on sale today. To hold
+    two timelines against each other, ask `known` once. Raises MixedCurrencies, NotPriced.
+    Rule: design.md 6.1, S1-26, S2-13.
     """
-    return ahead(known(organisation, now=now), timeline, months=months, usage=usage)
+    with snapshot():
+        found = known(organisation, now=now, months=months)
+        offers = _renewed_with(timeline, organisation.currency, found)
+    return ahead(found, timeline, months=months, usage=usage, offers=offers)
 
 
 def ahead(
-    known: Known, timeline: Timeline, *, months: int = MONTHS, usage: Usage | None = None
+    known: Known,
+    timeline: Timeline,
+    *,
+    months: int = MONTHS,
+    usage: Usage | None = None,
+    offers: Mapping[str, PlanTerms] | None = None,
 ) -> tuple[MonthForecast, ...]:
-    """Return the bills of this month and the next ones; reads nothing."""
-    found = rules.forecast(known, timeline, months=months, usage=usage)
+    """Return the bills of this month and the next ones; reads nothing.
+
+    `offers`: what is on sale by plan code, for what renews by itself; without, nothing renews.
+    """
+    found = rules.forecast(known, timeline, months=months, usage=usage, offers=offers)
     return tuple(each for each in found if each.month >= known.this_month)
 
 
@@ -102,8 +115,21 @@ def known(organisation: Organisation, *, now: datetime, months: int = MONTHS) ->
         ),
         past=Past(row.daily, organisation.customer_since, organisation.closed_on, today),
         final=final,
+        now=now,
         zone=zone,
     )
+
+
+def _renewed_with(timeline: Timeline, currency: str, known: Known) -> dict[str, PlanTerms]:
+    """Return the version on sale today of the plan that renews by itself, by its code."""
+    paid = renewals.paid_span(timeline)
+    if not timeline.renews or paid is None:
+        return {}
+    version = plans.version_on_sale(paid.terms.plan_code, known.past.today)
+    if version is None:
+        return {}
+    terms = plans.terms_for_pages([version.pk], currency).get(version.pk)
+    return {} if terms is None else {terms.plan_code: terms}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ that what is certain never rests on an estimate. Rule: design.md 6.1, S1-26, B-0
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from billing.rules.estimates import MeterForecast, Past
 from billing.rules.facts import Bill, Facts, Fee, Line
 from billing.rules.measured import Daily
 from core.months import BillingMonth, months_between
+from plans.rules import PlanTerms, renewals
 from plans.rules.timeline import Span, Timeline, fee_at
 
 _ZERO = Decimal(0)
@@ -35,6 +36,7 @@ class Known:
     facts: Facts
     past: Past
     final: Mapping[BillingMonth, tuple[Facts, Bill]]
+    now: datetime
     zone: ZoneInfo
 
     @property
@@ -88,13 +90,15 @@ class MonthForecast:
     """The bill of a month. Final: the bill that was issued; `measured`, `expected` and `fixed` are it.
 
     `measured`: of what is measured so far; `expected`: with the estimate; `fixed`: of the fees
-    alone, without usage, adjustments and credit: what the timeline binds.
+    alone, without usage, adjustments and credit. `supposes_renewal`: the licence fee is that of a
+    term that automatic renewal is still to order, at the price that is on sale today.
     """
 
     month: BillingMonth
     phase: Phase
     licence: Fee | None
     support: Fee | None
+    supposes_renewal: bool
     measured: Bill
     expected: Bill
     fixed: Bill
@@ -155,21 +159,31 @@ class MonthChange:
 
 
 def forecast(
-    known: Known, timeline: Timeline, *, months: int, usage: Usage | None = None
+    known: Known,
+    timeline: Timeline,
+    *,
+    months: int,
+    usage: Usage | None = None,
+    offers: Mapping[str, PlanTerms] | None = None,
 ) -> tuple[MonthForecast, ...]:
     """Return the bills of every month not billed yet, and those of this month and the next ones.
 
     Oldest first, `months` of them from this one on; a month before the first as a customer is not
     among them. What came in late and the credit from before go to the first that is not billed.
     `usage`: what a month's usage is to be, by meter code, instead of what is known and estimated.
-    Raises MixedCurrencies, NoTaxRate. Rule: B-02, B-03, B-08, S1-26.
+    `offers`: what is on sale by plan code: at these prices main contracts renew by themselves.
+    Raises MixedCurrencies, NoTaxRate. Rule: B-02, B-03, B-08, S1-26, S2-13.
     """
     this = known.this_month
     first = known.facts.month
     found: list[MonthForecast] = []
     credit, days = known.facts.credit, _by_month(known.past.daily)
-    chain = _Chain(known, timeline, usage or {}, credit, credit, days)
-    for month in months_between(min(first, this), this.plus(months - 1)):
+    last = this.plus(months - 1)
+    renewed = renewals.foreseen(
+        timeline, offers or {}, until=last.first_day, now=known.now, zone=known.zone
+    )
+    chain = _Chain(known, timeline, renewed, usage or {}, credit, credit, days)
+    for month in months_between(min(first, this), last):
         if month in known.final:
             found.append(_final(month, *known.final[month]))
         elif month >= first:
@@ -203,7 +217,8 @@ class _Chain:
     """Months rated one after the other, each with the credit that the one before leaves."""
 
     known: Known
-    timeline: Timeline
+    contracted: Timeline
+    renewed: Timeline
     usage: Usage
     measured_credit: Mapping[TaxCode, int]
     expected_credit: Mapping[TaxCode, int]
@@ -215,8 +230,8 @@ class _Chain:
         fees = replace(
             known.facts,
             month=month,
-            licence=self._fee(self.timeline.licence, month),
-            support=self._fee(self.timeline.support, month),
+            licence=self._fee(self.renewed.licence, month),
+            support=self._fee(self.renewed.support, month),
             late=(),
             credit={},
         )
@@ -238,6 +253,7 @@ class _Chain:
             phase=_phase(known, month),
             licence=facts.licence,
             support=facts.support,
+            supposes_renewal=facts.licence != self._fee(self.contracted.licence, month),
             measured=certain,
             expected=expected,
             fixed=rating.rate(replace(fees, meters=())),
@@ -271,6 +287,7 @@ def _final(month: BillingMonth, facts: Facts, bill: Bill) -> MonthForecast:
         phase=Phase.FINAL,
         licence=facts.licence,
         support=facts.support,
+        supposes_renewal=False,
         measured=bill,
         expected=bill,
         fixed=bill,

@@ -1,6 +1,7 @@
 """The forecast by hand: what is measured, what is estimated and by what, and two timelines compared."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ from billing.rules.forecast import Known, LineChange, MonthForecast
 from core.months import BillingMonth
 from plans.enums import Aggregation
 from plans.rules import Meter, PlanTerms
-from plans.rules.timeline import Span, Timeline
+from plans.rules.timeline import Span, Term, Timeline
 from tests.billing import kernel
 
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -61,6 +62,7 @@ def known(
         facts=facts or kernel.facts(month=first, meters=meters),
         past=Past(measured, since, closed_on, now.astimezone(TOKYO).date()),
         final={},
+        now=now,
         zone=TOKYO,
     )
 
@@ -279,6 +281,49 @@ def test_forecast_follows_an_ordered_return_to_the_free_plan() -> None:
         "free",
         "free",
     ]
+
+
+FREE = kernel.terms(0, version_id=9, name="Free")
+DEARER = replace(STARTER, version_id=11, version_number=4, net=6_000)
+
+
+@pytest.mark.parametrize(
+    ("renews", "offers", "gross", "supposed"),
+    [
+        pytest.param(
+            True,
+            {"starter": DEARER},
+            [5_500, 5_500, 6_600, 6_600],
+            [False, False, True, True],
+            id="renewed month by month at the price on sale",
+        ),
+        pytest.param(
+            False, {"starter": DEARER}, [5_500, 5_500, 0, 0], [False] * 4, id="not renewed"
+        ),
+        pytest.param(True, {"pro": PRO}, [5_500, 5_500, 0, 0], [False] * 4, id="no longer on sale"),
+    ],
+)
+def test_forecast_supposes_the_automatic_renewal_that_is_switched_on(
+    renews: bool,
+    offers: Mapping[str, PlanTerms],
+    gross: list[int],
+    supposed: list[bool],
+) -> None:
+    """A month's contract from 10 November on: its next terms begin on 10 December, January, … S2-13."""
+    timeline = Timeline(
+        licence=(
+            Span(STARTER, 1, jst(10, 10), jst(12, 10)),
+            Span(FREE, 1, jst(12, 10)),
+        ),
+        terms=(Term(date(2026, 10, 10), 0, 1), Term(date(2026, 10, 10), 1, 1)),
+        renews=renews,
+        free=FREE,
+    )
+
+    shown = forecast.forecast(known(), timeline, months=4, offers=offers)
+
+    assert [each.expected.gross for each in shown] == gross
+    assert [each.supposes_renewal for each in shown] == supposed
 
 
 def test_forecast_gives_what_came_late_to_the_first_month_that_is_not_billed() -> None:
