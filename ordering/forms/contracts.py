@@ -136,9 +136,10 @@ class Start(_WithPlan):
         day.widget.attrs |= limits
 
     def proposed(self) -> dict[str, Any]:
+        plan, steps = _smallest(self.position)
         return {
-            "plan": self.position.paid_plans[0].plan_code if self.position.paid_plans else "",
-            "steps": 1,
+            "plan": plan,
+            "steps": steps,
             "first_on": self.position.today.isoformat(),
             "months": YEARLY,
             "renews": True,
@@ -242,6 +243,18 @@ def _ending(position: Position, *, is_confirmed: bool) -> Act:
     if position.next_term is not None:
         return acts.WithdrawRenewal(is_confirmed)
     return acts.SetRenewal(renews=False, is_confirmed=is_confirmed)
+
+
+def _smallest(position: Position) -> tuple[str, int]:
+    """Return the first plan, and how many steps of it, that has room for the accounts in use."""
+    in_use = position.circumstances.accounts_in_use
+    plan, steps = "", 1
+    for each in position.paid_plans:
+        per_step = each.accounts_per_step
+        plan, steps = each.plan_code, 1 if per_step is None else max(1, -(-in_use // per_step))
+        if steps == 1:
+            break
+    return plan, steps
 
 
 def _present_plan(position: Position) -> str:

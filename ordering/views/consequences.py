@@ -86,12 +86,12 @@ def renewal(contracted: Timeline, zone: ZoneInfo) -> str:
         return ""
     if contracted.renews:
         return _(
-            "Automatic: the next %(length)s are ordered on %(day)s, at the price then on sale."
+            "Automatic: a next term of %(length)s is ordered on %(day)s, at the price then on sale."
         ) % {
             "length": length(last.months),
             "day": day(ordered_on(last)),
         }
-    return _("None: the free plan follows on %(day)s.") % {"day": day(last.end_on)}
+    return _("No renewal: the free plan follows on %(day)s.") % {"day": day(last.end_on)}
 
 
 def _of_term(position: Position, after: Timeline) -> Iterator[Fact]:
@@ -112,7 +112,7 @@ def _of_licences(position: Position, after: Timeline) -> Iterator[Fact]:
     last = after.last_term
     if before is None or present is None or last is None:
         return
-    turn = _("%(before)s → %(after)s")
+    turn = _("%(after)s instead of %(before)s")
     yield Fact(_("Accounts"), turn % {"before": accounts(before), "after": accounts(present)})
     yield Fact(_("In force"), _("at once, until %(day)s") % {"day": day(last_day(last.end_on))})
     yield Fact(_("Fee"), turn % {"before": fee(position, before), "after": fee(position, present)})
@@ -142,7 +142,7 @@ def _billed(position: Position, after: Timeline, span: Span, term: Term) -> str:
         if fee_at(after.licence, begins_at) == span and (before is None or before.terms.is_free):
             carries.append(each)
     if not carries:
-        return _("no month")
+        return _("no further month: the terms before it carry these fees")
     if len(carries) == 1:
         return month(carries[0])
     return _("%(first)s to %(last)s") % {"first": month(carries[0]), "last": month(carries[-1])}

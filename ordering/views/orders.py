@@ -95,7 +95,7 @@ RETURN = Kind(
     "order_return",
     forms.ReturnToFree,
     gettext_lazy("Return to the free plan"),
-    gettext_lazy("Let your contract end on its last day. The free plan follows at once."),
+    gettext_lazy("Let your contract end on its last day. The free plan follows the next day."),
 )
 WITHDRAW = Kind(
     "order_withdraw",
@@ -227,8 +227,7 @@ def _ask(form: forms.Order, refusal: TooManyAccounts) -> None:
     """Have the form ask whether the root knows how many accounts are to be given up."""
     excess = refusal.in_use - refusal.allowed
     on = refusal.from_at.astimezone(form.position.zone).date()
-    field = form.fields["is_confirmed"]
-    field.label = ngettext(
+    form["is_confirmed"].label = ngettext(
         "I know that %(count)s account has to be given up before %(day)s.",
         "I know that %(count)s accounts have to be given up before %(day)s.",
         excess,
