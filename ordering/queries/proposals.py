@@ -1,5 +1,6 @@
 """What an order would make of what an organisation has contracted, or why it is refused."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -21,18 +22,23 @@ from payments.queries import methods, payables
 from payments.queries.methods import Methods
 from plans import queries as plans
 from plans.models import VendorVersion
+from plans.rules import PlanTerms
 from plans.rules.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """An order that may be saved: what is contracted before and after it, and what of it binds."""
+    """An order that may be saved: what is contracted before and after it, and what of it binds.
+
+    `offers`: what is on sale, by plan code.
+    """
 
     act: Act
     before: Timeline
     after: Timeline
     binding: dict[str, Json]
     zone: ZoneInfo
+    offers: Mapping[str, PlanTerms]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +54,12 @@ def proposal(organisation: Organisation, act: Act, *, now: datetime) -> Proposal
     vendor = plans.vendor()
     zone = ZoneInfo(vendor.time_zone)
     before = plans.timeline(organisation, now=now)
-    after = acts.carried_out(act, before, market(organisation, now=now, zone=zone))
+    sold = market(organisation, now=now, zone=zone)
+    after = acts.carried_out(act, before, sold)
     standing = circumstances(organisation, now=now, zone=zone)
     guards.check(act, before, after, standing, now=now, zone=zone)
     bound = binding.binding(before, after, party(organisation, vendor), now=now, zone=zone)
-    return Proposal(act, before, after, bound, zone)
+    return Proposal(act, before, after, bound, zone, sold.offers)
 
 
 def quote(organisation: Organisation, act: Act, *, now: datetime) -> Quote:
@@ -65,7 +72,8 @@ def quote(organisation: Organisation, act: Act, *, now: datetime) -> Quote:
         made = proposal(organisation, act, now=now)
         known = forecast.known(organisation, now=now, months=binding.MONTHS)
     before, after = (
-        forecast.ahead(known, each, months=binding.MONTHS) for each in (made.before, made.after)
+        forecast.ahead(known, each, months=binding.MONTHS, offers=made.offers)
+        for each in (made.before, made.after)
     )
     return Quote(made, rules.compare(before, after))
 
