@@ -6,10 +6,15 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.cache import caches
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
+from hypothesis import settings as property_tests
 
 from billing.queries.audit import OF_EVENTS
 from core import books
 from plans import queries as plans
+
+# A busy machine is no finding.
+property_tests.register_profile("portal", deadline=None)
+property_tests.load_profile("portal")
 
 
 def _empty_tables(operations: DatabaseOperations, sql: Iterable[str]) -> None:

@@ -225,6 +225,16 @@ INVOICES = "billing_invoice"
             id="an entry gone",
         ),
         pytest.param(
+            "I16 a billed month's fee is not that of the selection in force when it began",
+            ["UPDATE plans_selection SET steps = steps + 1"],
+            id="other steps in the past",
+        ),
+        pytest.param(
+            "I16 a billed month's fee is not that of the selection in force when it began",
+            ["DELETE FROM plans_selection"],
+            id="a fee of nothing",
+        ),
+        pytest.param(
             "I19 the issue of an invoice is not in its organisation's audit trail",
             [
                 *unguarded("core_auditentry"),

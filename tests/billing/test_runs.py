@@ -16,6 +16,7 @@ from billing.services.issue import Outcome
 from core import clock, work
 from core.models import Work
 from core.months import BillingMonth, months_between
+from plans.models import Selection
 from tests import make
 from tests.billing import books
 from tests.billing.books import NOW, OCTOBER
@@ -287,8 +288,9 @@ def test_a_dry_run_stores_nothing_and_lists_what_is_unusual() -> None:
     gone = books.customer(version, since=since)
     bad = books.customer(version, since=since)
     runs.run_month(OCTOBER.previous, now=NOW, on_progress=books.quiet)
-    gone.selections.update(until_at=datetime(2026, 9, 20, tzinfo=UTC))
-    bad.selections.update(plan_version=make.plan_version("unpriced", prices={"USD": 5_000}))
+    then = datetime(2026, 9, 20, tzinfo=UTC)
+    Selection.objects.filter(organisation__in=[gone, bad]).update(until_at=then)
+    make.selection(bad, make.plan_version("unpriced", prices={"USD": 5_000}), then)
     before = (Invoice.objects.count(), NumberSeries.objects.get().next, Work.objects.count())
 
     said = run_month("2026-10", "--dry-run", now=OVER)

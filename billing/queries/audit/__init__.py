@@ -1,6 +1,7 @@
 """What billing has to say of whether the books are sound. Reads only; core.books asks."""
 
 from billing.queries.audit.credits import CREDITS
+from billing.queries.audit.fees import FEES
 from billing.queries.audit.invoices import AMOUNTS, NUMBERS, ONE_A_MONTH
 from billing.queries.audit.seals import SEALS, TRAIL
 from billing.queries.audit.stuck import STUCK
@@ -14,6 +15,7 @@ CHECKS: tuple[Check, ...] = (
     *ONE_A_MONTH,
     *NUMBERS,
     *CREDITS,
+    *FEES,
     *SEALS,
     *OF_EVENTS,
     *RATED,
