@@ -29,6 +29,7 @@ class Told:
     can_pay_now: bool = False
     can_register: bool = False
     has_receipt: bool = False
+    is_closed: bool = False
 
 
 def short(listed: Listed | None, zone: ZoneInfo) -> Told:
@@ -144,12 +145,15 @@ def _closed(outlook: Outlook, zone: ZoneInfo) -> Told:
             label.label,
             label.kind,
             gettext("It was credited in full. There is nothing to pay."),
+            is_closed=True,
             steps=_given_back(outlook, zone),
         )
     if payable.state == PayableState.WRITTEN_OFF:
-        return Told(label.label, label.kind, gettext("Nothing more is collected for it."))
+        return Told(
+            label.label, label.kind, gettext("Nothing more is collected for it."), is_closed=True
+        )
     if taken is None or taken.decided_at is None:
-        return Told(label.label, label.kind, gettext("There is nothing to pay."))
+        return Told(label.label, label.kind, gettext("There is nothing to pay."), is_closed=True)
     if _bills_itself(taken.gateway):
         return Told(
             label.label,
@@ -163,6 +167,7 @@ def _closed(outlook: Outlook, zone: ZoneInfo) -> Told:
                 "day": day(_billed_by(taken.on)),
             },
             steps=_given_back(outlook, zone),
+            is_closed=True,
         )
     by = method_named(taken.method) if taken.method else name_of(taken.gateway)
     return Told(
@@ -176,6 +181,7 @@ def _closed(outlook: Outlook, zone: ZoneInfo) -> Told:
         },
         steps=_given_back(outlook, zone),
         has_receipt=True,
+        is_closed=True,
     )
 
 
