@@ -15,6 +15,15 @@ class Language(models.TextChoices):
     EN = "en", "English"
 
 
+class Changed(models.TextChoices):
+    """Why what an organisation may use is told to be another: docs/api.md."""
+
+    PLAN = "plan"
+    DATE = "date"
+    OVERDUE = "overdue"
+    PAID = "paid"
+
+
 class PaymentTerms(models.TextChoices):
     """How an organisation pays its monthly invoice, as far as the due date goes. Rule: B-10."""
 

@@ -1,15 +1,18 @@
 import hashlib
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
 
-from accounts.enums import Language, PaymentTerms, Role
+from accounts.enums import Changed, Language, PaymentTerms, Role
 from accounts.models import ApiKey, Membership, Organisation, User
-from core import audit
+from core import audit, webhooks
+from core.webhooks import Event
 
+ENTITLEMENTS_CHANGED = "entitlements.changed"
 SWITCHED_OFF, SWITCHED_ON = "organisation.auto_invoicing_off", "organisation.auto_invoicing_on"
 
 
@@ -109,6 +112,19 @@ def set_payment_terms(
         details={"before": organisation.payment_terms, "after": str(terms)},
     )
     return True
+
+
+def tell_entitlements_changed(
+    organisations: Iterable[Organisation], *, reason: Changed, now: datetime
+) -> None:
+    """Have the vendor's product told, after the caller's transaction, to ask again: docs/api.md."""
+    webhooks.announce(
+        [
+            Event(ENTITLEMENTS_CHANGED, each.reference, reason.value, each.pk)
+            for each in organisations
+        ],
+        now,
+    )
 
 
 @transaction.atomic

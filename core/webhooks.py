@@ -98,6 +98,11 @@ def close(*, endpoint_id: int, actor: str, reason: str, now: datetime) -> bool:
     return True
 
 
+def is_listened_to() -> bool:
+    """Return whether events are sent anywhere."""
+    return WebhookEndpoint.objects.filter(closed_at=None).exists()
+
+
 def announce(events: Sequence[Event], now: datetime) -> None:
     """Write events in the caller's transaction, to be sent to every open endpoint after it.
 

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef, Q
 
 from accounts import services as accounts
+from accounts.enums import Changed
 from billing.enums import InvoiceKind
 from billing.models import Invoice
 from billing.rules import numbers
@@ -15,6 +16,7 @@ from core.work import Job, Piece
 from payments import jobs
 from payments.enums import LIVE, STAFF_HOLDS, ChargeState, Hold, MethodState, PayableState
 from payments.models import Charge, ChargingStop, Payable, PaymentMethod
+from payments.queries import payables
 from payments.rules import dunning, sums
 from payments.rules.sums import Sums
 from payments.services import letters, stops
@@ -77,6 +79,7 @@ def apply_sums(payable: Payable, now: datetime) -> None:
     state = sums.state(Sums(payable.gross, payable.credited, payable.captured, payable.refunded))
     if payable.state == PayableState.WRITTEN_OFF and state is PayableState.OPEN:
         state = PayableState.WRITTEN_OFF
+    was_overdue = state is not PayableState.OPEN and payables.is_overdue(payable.organisation_id)
     if state is PayableState.OPEN:
         payable.closed_at = None
     elif payable.closed_at is None:
@@ -91,6 +94,8 @@ def apply_sums(payable: Payable, now: datetime) -> None:
             *("next_charge_at", "overdue_at", "hold"),
         ]
     )
+    if was_overdue and not payables.is_overdue(payable.organisation_id):
+        accounts.tell_entitlements_changed([payable.organisation], reason=Changed.PAID, now=now)
 
 
 @transaction.atomic
@@ -101,6 +106,7 @@ def mark_overdue(*, payable_id: int, now: datetime) -> bool:
     """
     payable = Payable.objects.select_related("organisation").get(pk=payable_id)
     accounts.lock(payable.organisation_id)
+    was_overdue = payables.is_overdue(payable.organisation_id)
     changed = (
         Payable.objects.filter(pk=payable_id, state=PayableState.OPEN, overdue_at=None)
         .exclude(hold=Hold.NOTHING)
@@ -118,6 +124,8 @@ def mark_overdue(*, payable_id: int, now: datetime) -> bool:
         details={"number": payable.number, "balance": payable.balance},
     )
     letters.payable_overdue(payable, now)
+    if not was_overdue:
+        accounts.tell_entitlements_changed([payable.organisation], reason=Changed.OVERDUE, now=now)
     return True
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from django.db import transaction
 
 from accounts import services as accounts
+from accounts.enums import Changed
 from core import audit
 from core.canonical import Json
 from plans import queries
@@ -74,6 +75,7 @@ def store(
         at=now,
         details={**details, "before": _told(before, now), "after": _told(after, now)},
     )
+    accounts.tell_entitlements_changed([organisation], reason=Changed.PLAN, now=now)
 
 
 def _shape(

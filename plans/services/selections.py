@@ -3,6 +3,7 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts import services as accounts
+from accounts.enums import Changed
 from core import audit
 from plans.models import PlanPrice, PlanVersion, Selection
 
@@ -66,6 +67,7 @@ def select_plan(
         at=now,
         details={"version": str(version), "steps": steps, "from_at": from_at.isoformat()},
     )
+    accounts.tell_entitlements_changed([organisation], reason=Changed.PLAN, now=now)
     return selection
 
 
