@@ -177,6 +177,20 @@ def test_forecast_of_an_act_changes_nothing_that_is_stored(organisation: Organis
     assert plans.timeline(organisation, now=NOW) == before
 
 
+def test_forecast_renews_at_the_price_on_sale_today(vendor: VendorVersion) -> None:
+    """A contract of a month since 10 November that renews by itself; a dearer version is on sale. S2-13."""
+    organisation = make.organisation(customer_since=date(2026, 11, 1))
+    make.selection(organisation, make.free_plan(), datetime(2026, 11, 1, 9, tzinfo=TOKYO))
+    first = make.plan_version()
+    make.main_contract(organisation, first, date(2026, 11, 10), months=1, renews=True)
+    make.plan_version(number=2, prices={"JPY": 6_000}, on_sale_from=date(2026, 11, 20))
+
+    months = shown(organisation)
+
+    assert [each.expected.gross for each in months] == [0, 5_500, 6_600, 6_600]
+    assert [each.supposes_renewal for each in months] == [False, False, True, True]
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_known_asks_one_statement_and_one_more_for_what_came_late(
     organisation: Organisation,

@@ -1,15 +1,15 @@
 """What is forecast is what the month end then bills, to the yen. Rule: design.md 6.1, S1-26, B-02, B-08.
 
 Random histories: acts on plans and contracts at any instant, usage of every kind of meter, months
-billed in time or late, late usage and corrections that leave credit, and one more act that is only
-proposed when the forecast is made.
+billed in time or late, late usage and corrections that leave credit, contracts that renew by
+themselves, and one more act that is only proposed when the forecast is made.
 """
 
 import random
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -27,10 +27,12 @@ from core.months import BillingMonth, months_between
 from plans import queries as plans
 from plans.enums import Aggregation, Category
 from plans.models import Meter, PlanVersion
+from plans.queries import contracts as due
 from plans.rules import PlanTerms
 from plans.rules import timeline as acts
+from plans.rules.renewals import ordered_on
 from plans.rules.timeline import Refusal, Timeline
-from plans.services import contracts
+from plans.services import contracts, renewals
 from tests import make
 from usage.models import DailyUsage, UsageRevision
 
@@ -76,6 +78,11 @@ class History:
         self.licences = [promised[each.pk] for each in (starter, newer, pro)]
         self.supports = [promised[each.pk] for each in (silver, gold)]
 
+    @property
+    def offers(self) -> dict[str, PlanTerms]:
+        """What is on sale: of Starter the newer version."""
+        return {each.plan_code: each for each in self.licences}
+
     def _sold(self, version: PlanVersion, *, included: int, above: str) -> PlanVersion:
         for meter in self.meters[:2]:
             make.meter_price(
@@ -103,7 +110,7 @@ class History:
                 steps=steps,
                 first_on=first_on,
                 months=months,
-                renews=False,
+                renews=dice.choice([True, False]),
                 now=now,
                 zone=zone,
             ),
@@ -112,6 +119,7 @@ class History:
             lambda: acts.add_licences(timeline, steps, now=now, zone=zone),
             lambda: acts.renew(timeline, licence, steps=steps, months=months, now=now, zone=zone),
             lambda: acts.withdraw_renewal(timeline, now=now, zone=zone),
+            lambda: acts.set_renewal(timeline, not timeline.renews, now=now, zone=zone),
             lambda: acts.reprice(
                 timeline, self.licences[1], BillingMonth.of_day(today).next.starts_at(zone)
             ),
@@ -138,6 +146,13 @@ class History:
             actor=make.ACTOR,
             now=now,
         )
+
+    def renew(self, first: date, end: date) -> None:
+        """Order the terms that renew by themselves, each on its day, from `first` to before `end`."""
+        while first < end and (contract := due.to_renew(end - timedelta(days=1)).first()):
+            day = max(first, ordered_on(due.term(contract)))
+            now = datetime.combine(day, time(23, 59), self.zone)
+            renewals.renew(contract_id=contract.pk, now=now)
 
     def measure(self, first: date, end: date, count: int) -> None:
         """Measure this and that on days from `first` to before `end`; of a billed month it is late."""
@@ -203,10 +218,14 @@ def past(zone: str, seed: int) -> tuple[History, datetime]:
     if put_right:
         history.set(history.meters[0], mistaken, Decimal(5_000))
     second_day = datetime(2026, 1, 8, tzinfo=history.zone)
+    day = second_day.date()
     for month in months_between(FIRST, THIS):
         for instant in sorted({history.some_instant(month) for _ in range(dice.randint(0, 3))}):
             if second_day < instant < now:
+                acts_on = instant.astimezone(history.zone).date()
+                history.renew(day, acts_on)
                 history.act(instant)
+                day = acts_on
         if month.month == put_right:
             history.set(history.meters[0], mistaken, Decimal(0))
         if month < THIS:
@@ -215,6 +234,7 @@ def past(zone: str, seed: int) -> tuple[History, datetime]:
                 history.bill(month)
     history.measure(date(2026, 1, 7), THIS.first_day, dice.randint(0, 6))
     today = now.astimezone(history.zone).date()
+    history.renew(day, today)
     history.measure(THIS.first_day, today + timedelta(days=1), dice.randint(0, 6))
     return history, now
 
@@ -259,9 +279,10 @@ def test_what_was_forecast_is_what_is_billed_with_the_usage_that_came(zone: str,
     history.measure(today, LAST.next.first_day, 30)
     usage = {month: history.used(month) for month in months_between(THIS, LAST)}
 
-    shown = rules.forecast(known, after, months=4, usage=usage)
+    shown = rules.forecast(known, after, months=4, usage=usage, offers=history.offers)
 
     history.store(before, after, now)
+    history.renew(today, LAST.next.first_day)
     history.bill(LAST)
     assert [each.month for each in shown][-4:] == months_between(THIS, LAST)
     check_came_true(shown, lambda each: each.expected)
@@ -275,8 +296,9 @@ def test_what_is_certain_is_what_is_billed_when_nothing_more_is_used(zone: str, 
     after = history.acted(before, now)
     known = forecast.known(history.organisation, now=now)
 
-    shown = rules.forecast(known, after, months=4)
+    shown = rules.forecast(known, after, months=4, offers=history.offers)
 
     history.store(before, after, now)
+    history.renew(now.astimezone(history.zone).date(), LAST.next.first_day)
     history.bill(LAST)
     check_came_true(shown, lambda each: each.measured)
