@@ -224,12 +224,15 @@ def start(
 def add_licences(timeline: Timeline, steps: int, *, now: datetime, zone: ZoneInfo) -> Timeline:
     """Return the timeline with `steps` more, at once and until the end of what is contracted.
 
-    Raises NoContract, NotATerm. Rule: S2-16.
+    Raises NoContract, NotATerm, NothingChanges where the plan does not limit accounts. Rule: S2-16.
     """
-    if timeline.term_on(now.astimezone(zone).date()) is None:
+    present = timeline.at(Category.LICENCE, now)
+    if present is None or timeline.term_on(now.astimezone(zone).date()) is None:
         raise NoContract
     if steps < 1:
         raise NotATerm
+    if present.accounts is None:
+        raise NothingChanges
 
     def more(span: Span) -> Span:
         return span if span.terms.is_free else replace(span, steps=span.steps + steps)

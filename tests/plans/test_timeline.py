@@ -364,6 +364,7 @@ def test_a_timeline_without_terms_answers_by_its_spans() -> None:
     assert Span(replace(BASIC, accounts_per_step=None), 5, LONG_AGO).accounts is None
 
 
+NO_LIMIT = replace(PRO, accounts_per_step=None)
 RUNS = begun(free_since(LONG_AGO))
 IN_IT, AFTER_IT = local(2, 10), local(3, 1)
 ORDERED = begun(free_since(LONG_AGO), first_on="2026-04-10")
@@ -462,6 +463,11 @@ def _set(timeline: Timeline, renews: bool, now: datetime) -> Timeline:
         ),
         pytest.param(rules.NoContract, lambda: _add(RUNS, 1, AFTER_IT), id="licences after it"),
         pytest.param(rules.NotATerm, lambda: _add(RUNS, 0, IN_IT), id="no licences"),
+        pytest.param(
+            rules.NothingChanges,
+            lambda: _add(begun(free_since(LONG_AGO), NO_LIMIT), 1, IN_IT),
+            id="licences of a plan without a limit",
+        ),
         pytest.param(rules.NotATerm, lambda: _add(RUNS, -1, IN_IT), id="fewer licences"),
         pytest.param(
             rules.NoContract,
