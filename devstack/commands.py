@@ -71,16 +71,20 @@ def _serve(state: State) -> int:
         origin = environment.origin_at(port)
         sandbox_port = gateways.choose_port(state, port)
         variables = _kept_environment(state, servers, origin)
+        sandbox = _sandbox(sandbox_port, state, variables, origin)
+        programs.append(sandbox)
+        sandbox.start()
+        _await_port(sandbox_port, sandbox)  # the demo's customers pay there
         _prepare_data(variables, log=state.log("migrate"))
 
         (state.folder / "origin").write_text(origin)
-        programs.extend(_programs(port, state, variables))
-        programs.append(_sandbox(sandbox_port, state, variables, origin))
-        for program in programs:
+        portal = _programs(port, state, variables)
+        programs.extend(portal)
+        for program in portal:
             program.start()
         parts: list[Part] = [*servers.ours, *programs]
         supervisor = Supervisor(parts)
-        _await_first_page(port, programs[0], supervisor)
+        _await_first_page(port, portal[0], supervisor)
         _show_the_way(variables["PORTAL_ORIGIN"], state, sandbox_port)
         while True:
             supervisor.look_after()
@@ -145,6 +149,15 @@ def _sandbox(port: int, state: State, variables: Mapping[str, str], origin: str)
     own = {**variables, **gateways.sandbox(state, port)}
     call = gateways.call(state, port, origin)
     return Program("sandbox", call, state=state, environment=own)
+
+
+def _await_port(port: int, program: Program) -> None:
+    """Wait until a program listens."""
+    deadline = time.monotonic() + READY_PATIENCE
+    while ports.is_free(port):
+        if not program.is_alive() or time.monotonic() > deadline:
+            raise DevError(f"The {program.name} does not start:\n{tail(program.log, 30)}")
+        time.sleep(0.05)
 
 
 def _await_first_page(port: int, web: Program, supervisor: Supervisor) -> None:

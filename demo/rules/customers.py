@@ -1,5 +1,6 @@
 """The demo vendor's customers. All of them are made up."""
 
+import enum
 from dataclasses import dataclass
 
 from accounts.enums import Language, Role
@@ -39,6 +40,15 @@ class Level:
     spike: tuple[int, int] | None = None
 
 
+class Pays(enum.Enum):
+    """How a customer pays. DECLINED: by PayPal, which declines from the last billed month on."""
+
+    PAYPAL = "paypal"
+    PAID = "paid"
+    DECLINED = "declined"
+    NOTHING = "nothing"
+
+
 @dataclass(frozen=True, slots=True)
 class Customer:
     """`people`: role, name and what stands before the @; the first is the root account."""
@@ -54,6 +64,7 @@ class Customer:
     choices: tuple[Choice, ...]
     level: Level
     is_large: bool = False
+    pays: Pays = Pays.PAYPAL
 
     @property
     def domain(self) -> str:
@@ -106,6 +117,7 @@ CUSTOMERS = (
         language=Language.JA,
         postal_code="650-0099",
         address="兵庫県神戸市中央区港通5-6-7",
+        pays=Pays.PAID,
         people=_team(("田中 誠", "makoto"), ("伊藤 彩", "aya"), ("山本 翔", "sho")),
         choices=(
             Choice(0, 1, "starter", hour=0),
@@ -125,6 +137,7 @@ CUSTOMERS = (
         language=Language.JA,
         postal_code="080-0099",
         address="北海道帯広市日の出町12-4",
+        pays=Pays.NOTHING,
         people=_team(("渡辺 大輔", "daisuke"), ("中村 由美", "yumi"), ("小林 蓮", "ren")),
         choices=(Choice(0, 6, "free"),),
         level=Level(calls=190, devices=3, stored=420, messages=85, growth=15),
@@ -137,6 +150,7 @@ CUSTOMERS = (
         language=Language.JA,
         postal_code="060-0099",
         address="北海道札幌市中央区雪見条8-9",
+        pays=Pays.PAID,
         people=_team(("加藤 涼", "ryo"), ("吉田 恵", "megumi"), ("山田 陸", "riku")),
         choices=(
             Choice(1, 12, "free"),
@@ -208,6 +222,7 @@ CUSTOMERS = (
         language=Language.JA,
         postal_code="604-0099",
         address="京都府京都市中京区紅葉通り22",
+        pays=Pays.DECLINED,
         people=_team(("清水 優", "yu"), ("森 千尋", "chihiro"), ("池田 悠真", "yuma")),
         choices=(
             Choice(0, 4, "starter"),
@@ -249,6 +264,7 @@ CUSTOMERS = (
         language=Language.JA,
         postal_code="880-0099",
         address="宮崎県宮崎市星空町7-1",
+        pays=Pays.NOTHING,
         people=_team(("岡田 光", "hikaru"), ("藤田 奈々", "nana"), ("村上 陽", "haru")),
         choices=(
             Choice(LAST, 1, "starter", hour=0, term=1),

@@ -1,22 +1,29 @@
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import Sum
 from pytest_django import Settings
 
 from accounts.models import Membership, Organisation, User
 from billing.enums import LineKind, MonthOutcome
 from billing.models import BilledMonth, Invoice, InvoiceLine
 from core import books, clock
-from core.models import Work
+from core.models import Mail, Work
 from demo.rules import shape
 from demo.rules.customers import CUSTOMERS
+from gateway_sandbox import Sandbox
+from payments.enums import ChargeState, MethodState, PayableState
+from payments.models import Charge, Payable
 from plans.models import MainContract, VendorVersion
 from tests import make
+from tests.payments.conftest import sandbox
 from usage.models import DailyUsage, UsageEvent
+
+__all__ = ["sandbox"]
 
 pytestmark = pytest.mark.django_db
 
@@ -85,6 +92,31 @@ def test_demo_data_fill_an_empty_portal_with_sound_books(
     assert demo_data("--if-empty") == "There are organisations already: no demo data made.\n"
     with pytest.raises(CommandError, match="only in an empty portal"):
         demo_data()
+
+
+def test_demo_customers_pay_at_the_sandbox(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEMO_SIGNINS_FILE", str(tmp_path / "signins.txt"))
+
+    demo_data(*SMALL)
+
+    how = {
+        (organisation.reference, method.gateway)
+        for organisation in Organisation.objects.all()
+        for method in organisation.payment_methods.filter(state=MethodState.ACTIVE)
+    }
+    assert ("aoba-sensing", "paypal") in how
+    assert ("minato-logistics", "paid") in how
+    assert not {reference for reference, _ in how} & {"hinode-farm", "hoshizora-drone"}
+    overdue = Payable.objects.filter(overdue_at__isnull=False)
+    assert set(overdue.values_list("organisation__reference", flat=True)) == {"momiji-facilities"}
+    taken = Charge.objects.filter(state=ChargeState.SUCCEEDED)
+    assert taken.count() == Payable.objects.filter(state=PayableState.PAID, gross__gt=0).count() > 0
+    by_paypal = taken.filter(gateway="paypal", currency="JPY").aggregate(sum=Sum("amount"))["sum"]
+    assert sandbox.ledger.taken("JPY") == by_paypal
+    assert [str(breach) for breach in books.breaches(now=NOW)] == []
+    assert Mail.objects.filter(created_at__lt=NOW - timedelta(days=14)).count() == 0
 
 
 def test_demo_data_are_the_same_for_one_seed() -> None:

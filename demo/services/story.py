@@ -20,7 +20,16 @@ from core.enums import WorkState
 from core.models import Mail, Work
 from core.months import BillingMonth, start_of_day
 from demo.rules import shape
-from demo.rules.customers import CUSTOMERS, LAST, LATE_EVENTS, Choice, Customer, LateEvent
+from demo.rules.customers import (
+    CUSTOMERS,
+    LAST,
+    LATE_EVENTS,
+    Choice,
+    Customer,
+    LateEvent,
+    Pays,
+)
+from demo.services import payers
 from plans import queries as plans_queries
 from plans import services as plans
 from plans.queries import contracts
@@ -32,7 +41,7 @@ from usage.services.batches import MOST_EVENTS, Row
 from usage.services.ingest import ingest
 from usage.services.staging import Window
 
-CATALOGUE = Path(__file__).parent / "catalogue.toml"
+CATALOGUE = Path(__file__).parent.parent / "catalogue.toml"
 ACTOR = "system:demo"
 STAFF = "staff@shiosai-connect.example"
 FEWEST_MONTHS = 3
@@ -73,6 +82,8 @@ class _Story:
     months: list[BillingMonth]
     tell: Tell
     sign_ins: list[SignIn] = field(default_factory=list)
+    # Whether the payment companies' sandbox is there.
+    can_pay: bool = False
 
     def month(self, number: int) -> BillingMonth:
         """Return the month in which a month of the story falls, however many there are."""
@@ -102,8 +113,10 @@ def make(size: Size, *, now: datetime, tell: Tell) -> tuple[list[SignIn], str]:
     partitions.create(day for month in months for day in month.days())
     with transaction.atomic():
         story = _Story(size, zone, now, months, tell)
+        story.can_pay = _find_sandbox(tell)
         for month in months:
             _live(story, month)
+        payers.forget_letters(now)
         # What past months left to the worker is due from now on: it is not late.
         Work.objects.filter(state=WorkState.DUE, due_at__lt=now).update(due_at=now)
         Mail.objects.filter(sent_at=None, created_at__lt=now).update(created_at=now)
@@ -129,7 +142,27 @@ def _live(story: _Story, month: BillingMonth) -> None:
         if ran.outcome.parked:
             raise WentWrong(f"{month}: {ran.outcome.parked} organisations could not be billed")
         told += f", {ran.outcome.invoiced} invoices"
+        if story.can_pay:
+            _pay(story, month, billed_at)
     story.tell(told)
+
+
+def _find_sandbox(tell: Tell) -> bool:
+    try:
+        payers.find_sandbox()
+    except payers.NoSandbox:
+        tell("no gateway sandbox: nobody has a payment method, and nothing is collected")
+        return False
+    return True
+
+
+def _pay(story: _Story, month: BillingMonth, billed_at: datetime) -> None:
+    """Collect a month that was billed; the last one is declined for who stops paying."""
+    if story.months.index(month) == len(story.months) - 2:
+        for customer in CUSTOMERS:
+            if customer.pays is Pays.DECLINED:
+                payers.stop_paying(customer)
+    payers.collect(billed_at, story.now)
 
 
 def _since(story: _Story, customer: Customer) -> date:
@@ -227,6 +260,8 @@ def _create(story: _Story, customer: Customer, at: datetime) -> None:
     # One for all of an organisation: a hash is slow on purpose, and there are many people.
     people = User.objects.filter(memberships__organisation=organisation)
     people.update(password=make_password(secret))
+    if story.can_pay and customer.pays is not Pays.NOTHING:
+        payers.register(customer, at)
 
 
 def _staff(story: _Story) -> SignIn:
