@@ -7,6 +7,7 @@ ACCESS: dict[str, Access] = {
     "set_language": ANYONE,
     "api_usage_events": API_KEY,
     "api_entitlements": API_KEY,
+    "api_description": ANYONE,
     # A payment company signs in nowhere: its signature on each notice shows who sends (R8).
     "notice": ANYONE,
     "admin:*": STAFF,

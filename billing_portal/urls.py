@@ -19,6 +19,7 @@ urlpatterns = [
         api.entitlements,
         name="api_entitlements",
     ),
+    path("api/v1/openapi.json", api.openapi, name="api_description"),
     path("notices/<slug:gateway>/", notice, name="notice"),
     path("language/", set_language, name="set_language"),
     path("account/", include("allauth.account.urls")),

@@ -1,4 +1,7 @@
-"""The vendor's product asks what an organisation may use: docs/api.md."""
+"""The vendor's product asks what an organisation may use, and how to ask: docs/api.md."""
+
+from functools import cache
+from pathlib import Path
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
@@ -41,3 +44,16 @@ def entitlements(request: HttpRequest, reference: str) -> HttpResponse:
     headers = {"ETag": found.etag, "Cache-Control": _CACHED, "Vary": "Authorization"}
     answer = HttpResponse(found.body, content_type="application/json", headers=headers)
     return get_conditional_response(request, etag=found.etag, response=answer) or answer
+
+
+@answers_refusals
+def openapi(request: HttpRequest) -> HttpResponse:
+    """Answer with the description of the whole API, for programs: OpenAPI 3.1."""
+    if request.method not in {"GET", "HEAD"}:
+        raise Refusal(405, "method", "Ask with GET.", {"Allow": "GET, HEAD"})
+    return HttpResponse(_description(), content_type="application/json")
+
+
+@cache
+def _description() -> bytes:
+    return Path(__file__).with_name("openapi.json").read_bytes()
