@@ -10,9 +10,9 @@ from ordering.models import Review
 
 
 def review_of(organisation: Organisation, public_id: UUID) -> Review | None:
-    """Return an organisation's review, with the one that replaced it, if any."""
+    """Return an organisation's review, with who asked for it and the one that replaced it, if any."""
     return (
-        Review.objects.select_related("replaced_by", "organisation")
+        Review.objects.select_related("replaced_by", "organisation", "user")
         .filter(organisation=organisation, public_id=public_id)
         .first()
     )

@@ -41,7 +41,11 @@ class SumShown:
 
 @dataclass(frozen=True, slots=True)
 class MonthShown:
-    """A month's bill before and after, tax included. `state` in words, its badge's kind beside it."""
+    """A month's bill before and after, tax included. `state` in words, its badge's kind beside it.
+
+    `is_open`: its lines are shown without asking, of the first month that changes. `parts`: what of
+    the total is certain and what is estimated; none where nothing is.
+    """
 
     name: str
     anchor: str
@@ -50,15 +54,17 @@ class MonthShown:
     before: str
     after: str
     difference: str
-    is_changed: bool
+    is_open: bool
     lines: Sequence[LineShown]
     sums: Sequence[SumShown]
-    note: str
+    parts: Sequence[SumShown]
+    is_final: bool
 
 
 def months(changes: Sequence[MonthChange], currency: str) -> list[MonthShown]:
     """Return the months of a quote as they are shown."""
-    return [_month(each, currency) for each in changes]
+    first = next((each.month for each in changes if each.is_changed), None)
+    return [_month(each, currency, is_open=each.month == first) for each in changes]
 
 
 def bases(changes: Sequence[MonthChange]) -> list[str]:
@@ -74,7 +80,7 @@ def bases(changes: Sequence[MonthChange]) -> list[str]:
     return list(found.values())
 
 
-def _month(change: MonthChange, currency: str) -> MonthShown:
+def _month(change: MonthChange, currency: str, *, is_open: bool) -> MonthShown:
     before, after = change.before.expected, change.after.expected
     state, badge = _state(change)
     meters = {each.meter.id: each for each in change.after.meters}
@@ -86,14 +92,15 @@ def _month(change: MonthChange, currency: str) -> MonthShown:
         before=written(before.gross, currency),
         after=written(after.gross, currency),
         difference=_signed(after.gross - before.gross, currency),
-        is_changed=change.is_changed,
-        lines=[_line(each, meters, currency) for each in change.lines],
+        is_open=is_open,
+        is_final=change.after.is_final,
+        lines=[_line(each, meters, change.after.phase, currency) for each in change.lines],
         sums=[
             _sum(_("Net"), before.net, after.net, currency),
             _sum(_("Consumption tax"), before.tax, after.tax, currency),
             _sum(_("Total (tax included)"), before.gross, after.gross, currency),
         ],
-        note=_note(change, currency),
+        parts=_parts(change, currency),
     )
 
 
@@ -110,26 +117,30 @@ def _state(change: MonthChange) -> tuple[str, str]:
     return _("ahead"), ""
 
 
-def _note(change: MonthChange, currency: str) -> str:
-    """Tell apart what is certain by now from what is estimated."""
-    after = change.after
-    if after.is_final:
-        return _("This month is billed; an order changes nothing of it.")
-    if not after.is_estimated:
-        return _("Nothing of it is estimated.")
-    so_far = written(after.measured.gross, currency)
-    rest = written(after.expected.gross - after.measured.gross, currency)
-    return _(
-        "After the change, %(so_far)s of it is certain by fees and measured usage; %(rest)s is"
-        " estimated, tax included."
-    ) % {"so_far": so_far, "rest": rest}
+def _parts(change: MonthChange, currency: str) -> list[SumShown]:
+    """Tell apart what is certain by now from what is estimated, tax included."""
+    before, after = change.before, change.after
+    if not (before.is_estimated or after.is_estimated):
+        return []
+    certain = (before.measured.gross, after.measured.gross)
+    return [
+        _sum(_("of it certain: fees, and usage measured so far"), *certain, currency),
+        _sum(
+            _("of it estimated"),
+            before.expected.gross - certain[0],
+            after.expected.gross - certain[1],
+            currency,
+        ),
+    ]
 
 
-def _line(change: LineChange, meters: Mapping[int, MeterForecast], currency: str) -> LineShown:
+def _line(
+    change: LineChange, meters: Mapping[int, MeterForecast], phase: Phase, currency: str
+) -> LineShown:
     old, new = change.before, change.after
     return LineShown(
         name=_name(change),
-        details=_details(new or old, meters, currency),
+        details=_details(new or old, meters, phase, currency),
         before=written(old.net, currency) if old else _NONE,
         after=written(new.net, currency) if new else _NONE,
         difference=_signed(change.difference, currency),
@@ -153,7 +164,7 @@ def _words(each: ForecastLine) -> str:
 
 
 def _details(
-    each: ForecastLine | None, meters: Mapping[int, MeterForecast], currency: str
+    each: ForecastLine | None, meters: Mapping[int, MeterForecast], phase: Phase, currency: str
 ) -> list[str]:
     if each is None or each.line.kind != LineKind.USAGE or each.line.meter is None:
         return []
@@ -163,11 +174,13 @@ def _details(
     quantities = {"used": _quantity(meter.used, meter.meter)}
     if meter.basis is None:
         return [_("measured: %(used)s") % quantities]
-    quantities |= {"rest": _quantity(meter.rest, meter.meter), "basis": meter.basis.words}
+    quantities |= {"rest": _quantity(meter.rest, meter.meter)}
+    if phase is Phase.AHEAD:
+        return [_("estimated %(rest)s") % quantities]
     found = [_("measured so far %(used)s, estimated for the rest %(rest)s") % quantities]
     if each.is_estimated:
         found.append(
-            _("of the amount after the change, measured so far %(so_far)s, estimated %(rest)s")
+            _("after the change, %(so_far)s for what is measured and %(rest)s estimated")
             % {
                 "so_far": written(each.measured_net, currency),
                 "rest": written(each.net - each.measured_net, currency),

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
+from django.views.decorators.vary import vary_on_headers
 
 from accounts.access import PortalRequest
 from accounts.models import Organisation
@@ -21,7 +24,7 @@ from ordering.queries import proposals
 from ordering.rules.acts import ChangePlan
 from ordering.rules.binding import Party
 from ordering.rules.guards import Closed, NoMethod, Overdue
-from ordering.views import refusals, reviewing, shown
+from ordering.views import refusals, reviewing, shown, told
 from ordering.views.refusals import Told
 from plans import queries as plans
 from plans.enums import Category
@@ -46,19 +49,33 @@ class _Choice:
     def current(self) -> str:
         return self.present.terms.plan_code if self.present else ""
 
+    def begins_contract(self, plan: str) -> bool:
+        """Return whether a plan is had by a main contract that does not run yet. Rule: S2-12."""
+        wished = self.offered.get(plan)
+        return (
+            self.category is Category.LICENCE
+            and wished is not None
+            and not wished.is_free
+            and (self.present is None or self.present.terms.is_free)
+        )
 
+
+@vary_on_headers("HX-Request")
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: PortalRequest, category: str) -> HttpResponse:
     """Show the plans to choose from; by POST, go on to the review. Rule: S1-20…S1-22, S1-24."""
     if category not in Category.values:
         raise Http404
     choice = _choice(request.organisation, Category(category), clock.now())
-    posted = request.POST if request.method == "POST" else None
-    initial = {"plan": request.GET.get("plan", choice.current)}
-    form = forms.PlanChoice(posted, offered=choice.offered.values(), initial=initial)
-    if request.method != "POST" or not form.is_valid():
-        return _page(request, choice, form, status=400 if form.errors else 200)
+    if request.method != "POST":
+        return _preview(request, choice)
+    form = forms.PlanChoice(request.POST, offered=choice.offered.values())
+    if not form.is_valid():
+        return _page(request, choice, form, status=400)
     act = ChangePlan(choice.category, form.cleaned_data["plan"])
+    if choice.begins_contract(act.plan):
+        start = reverse("order_start", kwargs={"organisation": request.organisation.public_id})
+        return redirect(f"{start}?{urlencode({'plan': act.plan})}")
     try:
         return reviewing.begin(request, act)
     except NothingChanges:
@@ -67,6 +84,29 @@ def change(request: PortalRequest, category: str) -> HttpResponse:
     except Refusal as refusal:
         refused = refusals.told(refusal, request.organisation, choice.zone)
         return _page(request, choice, form, refused=refused, status=409)
+
+
+def _preview(request: PortalRequest, choice: _Choice) -> HttpResponse:
+    """Show the choice with what the plan that is looked at would change: the page, or that part."""
+    chosen = request.GET.get("plan", choice.current)
+    form = forms.PlanChoice(offered=choice.offered.values(), initial={"plan": chosen})
+    looked_at, refused = "", None
+    if choice.begins_contract(chosen):
+        looked_at = _(
+            "A paid plan begins with a contract: next, you choose its first day and length."
+        )
+    elif chosen in choice.offered and chosen != choice.current:
+        organisation = request.organisation
+        try:
+            act = ChangePlan(choice.category, chosen)
+            bound = proposals.proposal(organisation, act, now=choice.now).binding
+            looked_at = told.when_billed(bound, organisation.currency)
+        except Refusal as refusal:
+            refused = refusals.told(refusal, organisation, choice.zone)
+    if request.htmx:
+        part = {"looked_at": looked_at, "why_not": refused}
+        return render(request, "ordering/_looked_at.html", part)
+    return _page(request, choice, form, looked_at=looked_at, why_not=refused)
 
 
 def _choice(organisation: Organisation, category: Category, now: datetime) -> _Choice:
@@ -113,6 +153,8 @@ def _page(
     form: forms.PlanChoice,
     *,
     refused: Told | None = None,
+    looked_at: str = "",
+    why_not: Told | None = None,
     status: int = 200,
 ) -> HttpResponse:
     month = BillingMonth.containing(choice.now, choice.zone).next
@@ -133,12 +175,15 @@ def _page(
     context: dict[str, Any] = {
         "organisation": request.organisation,
         "form": form,
+        "category": choice.category.value,
         "is_licence": choice.category is Category.LICENCE,
         "chosen": form["plan"].value() or choice.current,
         "offers": offers,
         "meters": [shown.meter(each) for each in meters],
         "warning": None if refused else choice.warning,
         "refused": refused,
+        "looked_at": looked_at,
+        "why_not": why_not,
         "plan_page_url": plans.vendor_for_pages().plan_page_url,
     }
     return render(request, "ordering/change.html", context, status=status)

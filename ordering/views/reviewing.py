@@ -16,7 +16,7 @@ from ordering.enums import ReviewState
 from ordering.models import Review
 from ordering.queries import proposals
 from ordering.queries.reviews import review_of
-from ordering.rules import acts, binding
+from ordering.rules import binding
 from ordering.rules.acts import Act
 from ordering.views import bills, refusals, told
 from plans import queries as plans
@@ -67,7 +67,7 @@ def receipt(request: PortalRequest, review: UUID) -> HttpResponse:
         return _to(request, "order_review", found)
     vendor = plans.vendor_for_pages()
     zone = plans.zone_for_pages()
-    act = acts.from_json(found.act)
+    act = told.act_of(found)
     currency = request.organisation.currency
     context = {
         "organisation": request.organisation,
@@ -76,6 +76,8 @@ def receipt(request: PortalRequest, review: UUID) -> HttpResponse:
         "changes": told.changes(found.shown, found.created_at, zone, done=True),
         "fees": told.fees(found.shown, currency),
         "billed": told.when_billed(found.shown, currency),
+        "way_back": told.way_back(act),
+        "saved_by": found.user.name or found.user.email,
         "zone": vendor.time_zone,
     }
     return render(request, "ordering/receipt.html", context)
@@ -96,7 +98,7 @@ def _shown(request: PortalRequest, found: Review, *, status: int = 200) -> HttpR
         return _to(request, "order_review", found.replaced_by)
     now = clock.now()
     organisation, zone = request.organisation, plans.zone_for_pages()
-    act = acts.from_json(found.act)
+    act = told.act_of(found)
     context: dict[str, Any] = {
         "organisation": organisation,
         "review": found,
@@ -118,6 +120,7 @@ def _shown(request: PortalRequest, found: Review, *, status: int = 200) -> HttpR
         "billed": told.when_billed(bound, currency),
         "months": bills.months(quote.months, currency),
         "bases": bills.bases(quote.months),
+        "way_back": told.way_back(act),
         "as_of": now,
     }
     return render(request, "ordering/review.html", context, status=status)
@@ -126,7 +129,7 @@ def _shown(request: PortalRequest, found: Review, *, status: int = 200) -> HttpR
 def _again(request: PortalRequest, found: Review) -> HttpResponse:
     """Have the same order shown anew, with what holds now."""
     try:
-        return begin(request, acts.from_json(found.act))
+        return begin(request, told.act_of(found))
     except Refusal:
         return _shown(request, found, status=409)
 

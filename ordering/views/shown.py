@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from core import words
 from core.money import quantity_written, unit_price_written, written
 from core.months import BillingMonth, last_day
-from core.templatetags.writing import day, month
+from core.templatetags.writing import day, money_in_text, month
 from ordering.rules.binding import Party
 from ordering.rules.prices import price
 from plans.enums import Category
@@ -209,7 +209,7 @@ def _pending(
 
 
 def _fee(span: Span, party: Party, of: BillingMonth) -> str:
-    return written(price(span.terms, span.steps, party, of).gross, party.currency)
+    return money_in_text(price(span.terms, span.steps, party, of).gross, party.currency)
 
 
 def _is_same(one: Span | None, other: Span) -> bool:
@@ -245,8 +245,3 @@ def _over(promised: MeterTerms, currency: str) -> str:
         "steps": _(", ").join(parts),
         "price": priced[-1],
     }
-
-
-def until(end_on: date) -> str:
-    """Return a half-open end as the last day that is included."""
-    return day(last_day(end_on))

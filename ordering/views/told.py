@@ -7,12 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from core import words
 from core.money import written
 from core.months import BillingMonth, last_day
-from core.templatetags.writing import day, month
+from core.templatetags.writing import day, money_in_text, month
 from ordering.models import Review
 from ordering.rules.acts import (
     Act,
@@ -50,7 +49,6 @@ class FeeShown:
     month: str
     before: str
     after: str
-    net_before: str
     net_after: str
     is_changed: bool
 
@@ -79,6 +77,28 @@ def title(act: Act) -> str:
             return _("Switch automatic renewal on")
         case SetRenewal():
             return _("Switch automatic renewal off")
+
+
+def way_back(act: Act) -> str:
+    """Say how an order can be taken back once it is saved, or that it cannot."""
+    match act:
+        case ChangePlan():
+            return _(
+                "You can change again at any time; the plan in force when a month begins decides its fee."
+            )
+        case Start():
+            return _(
+                "A contract that is ordered runs to its last day. Automatic renewal can be switched off"
+                " until the next term is ordered."
+            )
+        case AddLicences():
+            return _("Added licences stay until the contract ends.")
+        case Renew():
+            return _("Until the next term begins, you can withdraw the renewal.")
+        case WithdrawRenewal():
+            return _("Until the contract ends, you can order the renewal again.")
+        case SetRenewal():
+            return _("You can switch it back at any time before the contract ends.")
 
 
 def changes(bound: Mapping[str, Any], at: datetime, zone: ZoneInfo, *, done: bool) -> list[Change]:
@@ -111,7 +131,6 @@ def fees(bound: Mapping[str, Any], currency: str) -> list[FeeShown]:
             month=month(BillingMonth.parse(each["month"])),
             before=written(each["before"]["gross"], currency),
             after=written(each["after"]["gross"], currency),
-            net_before=written(each["before"]["net"], currency),
             net_after=written(each["after"]["net"], currency),
             is_changed=each["before"] != each["after"],
         )
@@ -121,13 +140,18 @@ def fees(bound: Mapping[str, Any], currency: str) -> list[FeeShown]:
 
 def when_billed(bound: Mapping[str, Any], currency: str) -> str:
     """Say from which month on the fees differ, and by how much. Rule: S1-26."""
-    for each in fees(bound, currency):
-        if each.is_changed and each.before != each.after:
+    for each in bound["months"]:
+        before, after = each["before"]["gross"], each["after"]["gross"]
+        if before != after:
             return _(
-                "The monthly fees change from %(month)s on: %(after)s instead of %(before)s, tax"
+                "The fees of a month change from %(month)s on: %(after)s instead of %(before)s, tax"
                 " included."
-            ) % {"month": each.month, "after": each.after, "before": each.before}
-    return _("The monthly fees of these four months stay as they are.")
+            ) % {
+                "month": month(BillingMonth.parse(each["month"])),
+                "after": money_in_text(after, currency),
+                "before": money_in_text(before, currency),
+            }
+    return _("The fees of this month and the next three stay as they are.")
 
 
 def differences(review: Review) -> list[str]:
@@ -151,8 +175,8 @@ def _difference(each: Mapping[str, Any], currency: str) -> str:
                 "%(plan)s now costs %(net)s a month and step, net; it was shown with %(old)s."
             ) % {
                 "plan": plan,
-                "net": written(each["net"], currency),
-                "old": written(each["shown_net"], currency),
+                "net": money_in_text(each["net"], currency),
+                "old": money_in_text(each["shown_net"], currency),
             }
         case Kind.PROMISE:
             return _("What %(plan)s includes, or what more than that costs, has changed.") % {
@@ -225,9 +249,3 @@ def _term(term: tuple[str, str]) -> str:
 
 def _now(*, done: bool) -> str:
     return _("at once") if done else _("as soon as you save")
-
-
-def minutes_left(review: Review, now: datetime) -> str:
-    """Say how long what is shown can be saved."""
-    minutes = max(1, int((review.expires_at - now).total_seconds() // 60))
-    return ngettext("%(minutes)s minute", "%(minutes)s minutes", minutes) % {"minutes": minutes}
