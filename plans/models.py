@@ -194,8 +194,8 @@ class MainContract(models.Model):
 
     `anchor_on`: the first day of the chain of terms that it belongs to, from which every day in the
     chain is counted; `months_before`: of the chain's earlier terms. `first_on`, `end_on`: half open,
-    kept because the database must compare them. `renews`: whether a next term follows without
-    anybody's doing; `renewal_told_at`: the root was told of that; `renewal_failed_at`: it could not
+    kept because the database must compare them. `renews`: of the last one, whether a next term follows
+    without anybody's doing; `renewal_told_at`: the root was told of that; `renewal_failed_at`: it could not
     be, and root and staff were told. Rule: domain.md 3.2.
     """
 

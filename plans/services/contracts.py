@@ -166,8 +166,12 @@ def _store_terms(
     MainContract.objects.filter(pk__in=[contract.pk for contract in withdrawn]).update(
         withdrawn_at=now, withdrawn_by=actor
     )
-    if remaining and not new and remaining[-1].renews != after.renews:
-        MainContract.objects.filter(pk=remaining[-1].pk).update(renews=after.renews)
+    # Only the last term says it, so that what is over is never looked through for what renews.
+    last = remaining[-1].pk if remaining and not new else None
+    for contract in remaining:
+        renews = after.renews and contract.pk == last
+        if contract.renews != renews:
+            MainContract.objects.filter(pk=contract.pk).update(renews=renews)
     MainContract.objects.bulk_create(
         MainContract(
             organisation_id=organisation_id,

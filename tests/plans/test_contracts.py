@@ -271,7 +271,8 @@ def test_store_adds_the_next_term_and_takes_it_away_again(
         date(2026, 3, 1),
         date(2026, 3, 31),
     )
-    assert following.renews
+    contract.refresh_from_db()
+    assert (contract.renews, following.renews) == (False, True)
     assert rows()[-2:] == [
         ("starter", 1, local(3, 1), local(3, 31)),
         ("free", 1, local(3, 31), None),
