@@ -175,18 +175,6 @@ class ReconciliationAdmin(Office):
         ]
 
 
-_STATES = {
-    "received": gettext_lazy("received"),
-    "processed": gettext_lazy("processed"),
-    "ignored": gettext_lazy("passed over"),
-    "forged": gettext_lazy("forged"),
-}
-
-
-def _state(row: StoredNotice) -> str:
-    return str(_STATES.get(row.state, row.state))
-
-
 @admin.register(StoredNotice)
 class StoredNoticeAdmin(Office):
     list_display = [
@@ -194,7 +182,9 @@ class StoredNoticeAdmin(Office):
         written.plain("gateway", gettext_lazy("provider")),
         written.plain("kind", gettext_lazy("kind")),
         written.plain("about", gettext_lazy("about")),
-        written.column(gettext_lazy("state"), _state, ordering="state"),
+        written.column(
+            gettext_lazy("state"), lambda row: written.notice_state(row.state), ordering="state"
+        ),
         written.plain("reason", gettext_lazy("reason")),
         written.instant("processed_at", gettext_lazy("processed")),
     ]
@@ -216,7 +206,7 @@ class StoredNoticeAdmin(Office):
     def facts(self, row: StoredNotice) -> Sequence[Fact]:
         return [
             (_("Kind"), row.kind or written.NOTHING),
-            (_("State"), _state(row)),
+            (_("State"), written.notice_state(row.state)),
             (_("Reason"), row.reason or written.NOTHING),
             (_("Provider"), row.gateway),
             (_("The provider's name of it"), row.event_id),

@@ -35,6 +35,17 @@ WORDS = {
 }
 
 
+_INITIATORS = {
+    "schedule": gettext_lazy("the portal"),
+    "customer": gettext_lazy("the customer"),
+    "staff": gettext_lazy("staff"),
+}
+
+
+def _initiator(row: Charge) -> str:
+    return str(_INITIATORS.get(row.initiator, row.initiator))
+
+
 def _ask_again(doing: Doing) -> str:
     asking.about_charge(
         charge_id=doing.row.pk, reason=doing.reason, actor=doing.actor, now=doing.now
@@ -96,7 +107,7 @@ class ChargeAdmin(Office):
         "organisation",
         written.amount("amount", gettext_lazy("amount")),
         written.plain("gateway", gettext_lazy("provider")),
-        written.plain("initiator", gettext_lazy("set going by")),
+        written.column(gettext_lazy("set going by"), _initiator, ordering="initiator"),
         written.instant("created_at", gettext_lazy("made")),
         written.instant("decided_at", gettext_lazy("decided")),
         written.plain("code", gettext_lazy("code")),
@@ -184,7 +195,7 @@ class ChargeAdmin(Office):
             (_("Amount"), money.written(row.amount, row.currency)),
             (_("Payment method"), _method(row)),
             (_("Provider"), f"{row.gateway} · {row.environment} · {row.merchant}"),
-            (_("Set going by"), row.initiator),
+            (_("Set going by"), _initiator(row)),
             (_("Key"), row.key),
             (_("Reference at the provider"), row.reference or written.NOTHING),
             (_("Capture"), row.capture or written.NOTHING),
@@ -252,7 +263,11 @@ def _notices(row: Charge) -> Table:
         gettext_lazy("Notices about it"),
         [gettext_lazy("Kind"), gettext_lazy("State"), gettext_lazy("Received")],
         [
-            [written.link(each, each.kind), each.get_state_display(), written.at(each.received_at)]
+            [
+                written.link(each, each.kind),
+                written.notice_state(each.state),
+                written.at(each.received_at),
+            ]
             for each in found
         ],
     )

@@ -170,11 +170,12 @@ class CustomerAdmin(Office, OrganisationAdmin):
 
     def facts(self, row: Organisation) -> Sequence[Fact]:
         standing = queries.standing_of(row.pk)
-        stop = standing.stopped or format_html(
+        overview = reverse("admin:payments_chargingstop_changelist")
+        charging = format_html(
             '{} <a href="{}">{}</a>',
-            _("nothing is stopped"),
-            reverse("admin:payments_chargingstop_changelist"),
-            _("Stop charging"),
+            standing.stopped or _("nothing is stopped"),
+            overview,
+            _("Let charging go on") if standing.stopped else _("Stop charging"),
         )
         return [
             (_("Name"), row.name),
@@ -187,5 +188,5 @@ class CustomerAdmin(Office, OrganisationAdmin):
             (_("Closed on"), row.closed_on or written.NOTHING),
             (_("Owed"), money.written(standing.owed, row.currency)),
             (_("Overdue documents"), standing.overdue),
-            (_("Charging"), stop),
+            (_("Charging"), charging),
         ]

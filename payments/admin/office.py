@@ -158,6 +158,8 @@ class Office(ReadOnly):
             "form": form,
             "facts": shown,
             "is_preview": is_preview,
+            # A template would call the function to find out whether there is one.
+            "is_shown_first": act.preview is not None and not is_preview,
             "back": self._url(row),
             "row": self.named(row),
         }

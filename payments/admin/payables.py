@@ -234,7 +234,7 @@ class PayableAdmin(Office):
             (_("Declined so far"), row.declines),
             (
                 _("Charged next, if each is declined"),
-                ", ".join(written.at(each) for each in outlook.tries) or written.NOTHING,
+                written.each_at(outlook.tries),
             ),
             (_("Payment method"), written.link(outlook.method, _method(outlook.method))),
             (_("Announced"), written.at(row.announced_at)),

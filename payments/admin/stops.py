@@ -255,13 +255,19 @@ def _stops(bound: LiftForm | None) -> list[dict[str, object]]:
             "reason": row.reason,
             "who": written.person(row.actor, people),
             "since": written.at(row.since),
-            "form": bound
-            if bound is not None and bound.data.get("scope") == row.scope
-            else LiftForm(initial={"scope": row.scope}, auto_id=f"lift_{place}_%s"),
-            "is_everything": row.scope == stops.EVERYWHERE,
+            "form": _form(row.scope, place, bound),
         }
         for place, row in enumerate(rows)
     ]
+
+
+def _form(scope: str, place: int, bound: LiftForm | None) -> LiftForm:
+    form = bound if bound is not None and bound.data.get("scope") == scope else None
+    form = form or LiftForm(initial={"scope": scope}, auto_id=f"lift_{place}_%s")
+    if scope != stops.EVERYWHERE:
+        # Only the stop of everything asks whether the books agree (F37).
+        del form.fields["anyway"]
+    return form
 
 
 def _what(scope: str, customers: Mapping[str, Organisation]) -> object:

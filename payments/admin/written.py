@@ -1,6 +1,6 @@
 """How the back office writes amounts, instants, names and links, in lists and on pages."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,11 +10,12 @@ from django.contrib.admin.templatetags.admin_urls import admin_urlname
 from django.db.models import Model
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from core import money
+from payments.enums import NoticeState
 from plans import queries as plans
 from plans.queries import NoVendor
 
@@ -59,10 +60,16 @@ def instant(name: str, label: Label) -> Column:
 
 
 def at(value: datetime | None) -> str:
-    """Return an instant in the vendor's zone, which is named: 2026-11-22 14:05 JST."""
+    """Return an instant in the vendor's zone, which is named: 2026-11-22 14:05 JST, on one line."""
     if value is None:
         return NOTHING
-    return value.astimezone(_zone()).strftime("%Y-%m-%d %H:%M %Z")
+    local = value.astimezone(_zone())
+    return format_html('<span class="nowrap">{}</span>', local.strftime("%Y-%m-%d %H:%M %Z"))
+
+
+def each_at(values: Iterable[datetime]) -> str:
+    """Return instants one after the other."""
+    return format_html_join(", ", "{}", ((at(value),) for value in values)) or NOTHING
 
 
 def _zone() -> ZoneInfo:
@@ -111,3 +118,16 @@ def person(actor: str, people: Mapping[str, str]) -> str:
 
 def yes_or_no(value: object) -> str:
     return gettext("yes") if value else gettext("no")
+
+
+_NOTICES = {
+    NoticeState.RECEIVED: gettext_lazy("received"),
+    NoticeState.PROCESSED: gettext_lazy("processed"),
+    NoticeState.IGNORED: gettext_lazy("passed over"),
+    NoticeState.FORGED: gettext_lazy("forged"),
+}
+
+
+def notice_state(state: str) -> str:
+    """Return what became of a notice, in words."""
+    return str(_NOTICES[NoticeState(state)])

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
 
 from core import clock, work
 from core.enums import WorkState
@@ -253,23 +252,6 @@ def test_a_customer_does_not_come_in(undecided: Charge) -> None:
 
     assert client.get(offices.listing(Charge)).status_code == 403
     assert client.get(offices.page(undecided)).status_code == 403
-
-
-def test_the_list_asks_as_much_of_three_charges_as_of_one(
-    sandbox: Sandbox, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
-    collected.paid(sandbox)
-    client, _ = offices.staff()
-    client.get(offices.listing(Charge))
-
-    with django_assert_num_queries(6):
-        client.get(offices.listing(Charge))
-
-    collected.paid(sandbox, name="Beta")
-    collected.paid(sandbox, name="Gamma")
-    with django_assert_num_queries(6):
-        shown = offices.text(client.get(offices.listing(Charge)))
-    assert shown.count("¥5,500") == 3
 
 
 def test_the_work_that_was_asked_for_settles_the_charge(sandbox: Sandbox) -> None:

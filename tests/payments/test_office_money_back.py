@@ -42,9 +42,10 @@ def test_the_form_of_a_credit_shows_what_is_left_and_captured(paid: Payable) -> 
     client, _ = offices.staff(MAY_CREDIT)
     backs.credit(paid, 500)
 
-    facts = dict(client.get(offices.act(invoice_of(paid), "credit")).context["facts"])
+    answer = client.get(offices.act(invoice_of(paid), "credit"))
 
-    assert facts == {
+    assert 'value="Show what would come of it"' in offices.text(answer)
+    assert dict(answer.context["facts"]) == {
         "Invoice": "¥5,500",
         "Left to be credited": "¥5,000",
         "Captured": "¥5,500",
@@ -65,6 +66,7 @@ def test_staff_see_what_a_credit_brings_about_and_only_then_it_is_made(paid: Pay
         "Reason on the credit note": offices.ASKED,
         "A second person is needed": "no",
     }
+    assert 'value="Credit"' in offices.text(seen)
     assert not Correction.objects.exists()
 
     for _ in range(2):

@@ -30,24 +30,25 @@ from payments.models import (
     SupportRequest,
 )
 from payments.services import differences, stops, support
+from plans import queries as plans
 from tests.make import NOW
 from tests.payments import backs, collected, offices
 from tests.payments.collected import Customer
 
 pytestmark = pytest.mark.django_db
 
-# Statements of a list, besides the five of each page: session, user, two of permissions, the count.
+# Session, user, two of permissions, the count, the rows, and the vendor's zone where instants stand.
 LISTS = [
-    pytest.param(Payable, 6, id="payables"),
-    pytest.param(Charge, 6, id="charges"),
-    pytest.param(Refund, 6, id="refunds"),
-    pytest.param(Correction, 6, id="corrections"),
-    pytest.param(PaymentMethod, 6, id="methods"),
-    pytest.param(SupportRequest, 6, id="requests"),
-    pytest.param(Difference, 6, id="differences"),
-    pytest.param(Reconciliation, 6, id="comparisons"),
-    pytest.param(StoredNotice, 7, id="notices"),
-    pytest.param(Organisation, 6, id="organisations"),
+    pytest.param(Payable, 7, id="payables"),
+    pytest.param(Charge, 7, id="charges"),
+    pytest.param(Refund, 7, id="refunds"),
+    pytest.param(Correction, 7, id="corrections"),
+    pytest.param(PaymentMethod, 7, id="methods"),
+    pytest.param(SupportRequest, 7, id="requests"),
+    pytest.param(Difference, 7, id="differences"),
+    pytest.param(Reconciliation, 7, id="comparisons"),
+    pytest.param(StoredNotice, 8, id="notices"),
+    pytest.param(Organisation, 7, id="organisations"),
 ]
 
 
@@ -147,13 +148,14 @@ def test_a_list_asks_as_much_of_three_rows_as_of_one(
     a_bit_of_everything(sandbox, "Aoba")
     client, _ = offices.staff()
     client.get(offices.listing(model))
+    plans.forget()
 
     with django_assert_num_queries(statements):
         one = client.get(offices.listing(model))
 
     a_bit_of_everything(sandbox, "Beta")
     a_bit_of_everything(sandbox, "Gamma")
-    client.get(offices.listing(model))
+    plans.forget()
     with django_assert_num_queries(statements):
         three = client.get(offices.listing(model))
 
@@ -167,14 +169,15 @@ def test_the_overview_asks_as_much_whatever_waits(
     a_bit_of_everything(sandbox, "Aoba")
     client, _ = offices.staff()
     client.get(overview)
+    plans.forget()
 
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(21):
         client.get(overview)
 
     a_bit_of_everything(sandbox, "Beta")
     a_bit_of_everything(sandbox, "Gamma")
-    client.get(overview)
-    with django_assert_num_queries(20):
+    plans.forget()
+    with django_assert_num_queries(21):
         client.get(overview)
 
 
@@ -199,7 +202,7 @@ def test_a_customers_page_leads_to_their_money_and_says_how_they_stand(sandbox: 
         now=NOW,
     )
     facts = dict(client.get(offices.page(owing.organisation)).context["facts"])
-    assert facts["Charging"] == "Odd answers"
+    assert "Odd answers" in str(facts["Charging"])
 
 
 def test_the_list_of_a_customer_shows_nobody_elses_rows(sandbox: Sandbox) -> None:
