@@ -432,6 +432,20 @@ def test_the_month_end_charges_nothing_while_a_payer_is_at_the_provider(
     assert taken(sandbox) == [5_500]
 
 
+def test_what_the_month_end_took_meanwhile_is_not_paid_again(
+    owing: Customer, root: Client, sandbox: Sandbox
+) -> None:
+    """The page was left open while the next automatic try went through. Rule: F10."""
+    forms = [shown(root, owing.payable, way) for way in ("method", "paypal")]
+    collected.charge(owing.payable, now=make.NOW + timedelta(days=1, minutes=1))
+
+    ended = [press(root, owing.payable, form) for form in forms]
+
+    assert all("Nothing is owed for this invoice any more." in page for page in ended)
+    assert attempts() == ["declined", "succeeded"]
+    assert taken(sandbox) == [5_500]
+
+
 def test_what_was_collected_meanwhile_is_not_paid_at_the_provider(
     owing: Customer, root: Client, sandbox: Sandbox
 ) -> None:
