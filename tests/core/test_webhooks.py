@@ -11,6 +11,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import transaction
 
@@ -78,6 +79,23 @@ def test_an_event_arrives_signed_and_says_what_to_ask_about(receiver: Receiver) 
     assert got.headers["Webhook-Signature"] == f"v1={proof.hexdigest()}"
     assert timestamp == "1795323600"
     assert (delivery.status, delivery.tries, delivery.delivered_at) == (200, 1, NOW)
+
+
+def test_the_check_that_the_manual_shows_holds(receiver: Receiver) -> None:
+    secret = opened(receiver)
+    announce()
+    sent_at = clock.now()
+    work_at(sent_at)
+    [got] = receiver.received
+    manual = (settings.BASE_DIR / "docs" / "api.md").read_text()
+    shown: dict[str, Any] = {}
+    exec(manual.partition("```python\n")[2].partition("```")[0], shown)  # noqa: S102  # our own
+
+    assert shown["is_genuine"](secret, got.headers, got.body)
+    assert not shown["is_genuine"](secret, got.headers, got.body + b" ")
+    assert not shown["is_genuine"]("whsec_other", got.headers, got.body)
+    old = {**got.headers, "Webhook-Timestamp": str(int(sent_at.timestamp()) - 301)}
+    assert not shown["is_genuine"](secret, old, got.body)
 
 
 def test_every_open_endpoint_gets_the_event_under_one_id_and_its_own_secret(
