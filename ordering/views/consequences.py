@@ -10,9 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from core import words
-from core.money import written
 from core.months import BillingMonth, last_day
-from core.templatetags.writing import day, month
+from core.templatetags.writing import day, money_in_text, month
 from ordering.queries.positions import Position
 from ordering.rules.acts import Act, AddLicences, Renew, SetRenewal, Start, WithdrawRenewal
 from ordering.views import shown
@@ -67,8 +66,8 @@ def fee(position: Position, span: Span) -> str:
     """Return what a licence costs a month, tax included and net."""
     cost = position.price(span.terms, span.steps)
     return _("%(gross)s a month, tax included (%(net)s net)") % {
-        "gross": written(cost.gross, span.terms.currency),
-        "net": written(cost.net, span.terms.currency),
+        "gross": money_in_text(cost.gross, span.terms.currency),
+        "net": money_in_text(cost.net, span.terms.currency),
     }
 
 

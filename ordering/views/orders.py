@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
@@ -14,6 +15,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from accounts.access import PortalRequest
 from core import clock
+from core.months import last_day
 from core.templatetags.writing import day
 from ordering import forms
 from ordering.queries import positions
@@ -151,9 +153,15 @@ def _refuse(
         _ask(form, refusal)
         field = "is_confirmed"
     if field:
-        form.add_error(field, told.text)
+        form.add_error(field, _linked(told))
         return _show(request, kind, form, status=400)
     return _show(request, kind, form, refused=told, status=400)
+
+
+def _linked(told: Told) -> str:
+    if not told.url:
+        return told.text
+    return format_html('{} <a href="{}">{}</a>', told.text, told.url, told.label)
 
 
 def _show(
@@ -186,6 +194,7 @@ def _show(
         "chosen": form["plan"].value() if "plan" in form.fields else "",
         "is_possible": refusal is None,
         "refused": refused,
+        "is_asked": request.method == "POST",
         "why_not": why_not,
         "facts": facts,
     }
@@ -228,10 +237,10 @@ def _ask(form: forms.Order, refusal: TooManyAccounts) -> None:
     excess = refusal.in_use - refusal.allowed
     on = refusal.from_at.astimezone(form.position.zone).date()
     form["is_confirmed"].label = ngettext(
-        "I know that %(count)s account has to be given up before %(day)s.",
-        "I know that %(count)s accounts have to be given up before %(day)s.",
+        "I know that %(count)s account has to be given up by %(day)s.",
+        "I know that %(count)s accounts have to be given up by %(day)s.",
         excess,
-    ) % {"count": excess, "day": day(on)}
+    ) % {"count": excess, "day": day(last_day(on))}
     form.asks_to_confirm = True
 
 
