@@ -503,3 +503,22 @@ def test_a_stop_between_the_two_calls_of_a_charge_keeps_the_second_from_being_ma
     tick(NOW + 5 * MINUTES, sandbox)
     assert Charge.objects.get().state == ChargeState.SUCCEEDED
     assert_agree(sandbox, captures=1)
+
+
+def test_an_order_that_wants_the_payer_after_all_breaks_the_method_and_does_not_loop(
+    aoba: Customer, sandbox: Sandbox
+) -> None:
+    """Its answer could not be read; asked for, it says that the payer has to approve it."""
+    sandbox.faults.answer(ORDERS, 201, {"id": "5O190127TN364715T", "status": "SAVED"})
+    order = {"id": "5O190127TN364715T", "status": "PAYER_ACTION_REQUIRED", "links": []}
+    sandbox.faults.answer("GET /v2/checkout/orders/*", 200, order, times=None)
+    capture = "POST /v2/checkout/orders/*/capture"
+    sandbox.faults.status(capture, 422, issue="ORDER_NOT_APPROVED", times=None)
+
+    for minutes in (0, *range(5, 15), 60, 120):
+        tick(NOW + minutes * MINUTES, sandbox)
+
+    aoba.method.refresh_from_db()
+    assert states(aoba.payable) == [("declined", "PAYER_ACTION_REQUIRED")]
+    assert aoba.method.state == MethodState.BROKEN
+    assert len(sandbox.ledger.requests_to(capture)) == 1

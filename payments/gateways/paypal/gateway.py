@@ -151,20 +151,17 @@ class PayPal:
     def capture(self, intent: Intent) -> Outcome:
         """Take the money: of an order that was announced, else by an order that takes it at once."""
         if intent.reference:
-            return self._capture_order(intent, intent.reference)
+            told = self._capture_order(intent, intent.reference)
+            return _without_payer(told) if intent.payer else told
         if not intent.payer:
             raise ValueError("neither a registered payer nor an order to capture")
         answer = self._pay("/v2/checkout/orders", orders.order_of_payer(intent), intent.key, intent)
         if not isinstance(answer, Answer):
             return answer
         outcome = self._outcome(answer.body)
-        match outcome:
-            case Waiting(reference, is_approved=True):
-                return self._capture_order(intent, reference)
-            case Waiting(reference):
-                # PayPal wants the payer, who is not there.
-                return Declined("PAYER_ACTION_REQUIRED", reference, is_method_broken=True)
-        return outcome
+        if isinstance(outcome, Waiting) and outcome.is_approved:
+            outcome = self._capture_order(intent, outcome.reference)
+        return _without_payer(outcome)
 
     def look_up(self, intent: Intent) -> Outcome:
         """Ask for the order; without its name, look into PayPal's books once the key may be dead.
@@ -377,6 +374,13 @@ def _refused(refusal: Refusal) -> Exception:
     if codes.is_vendor_side(refusal.status, refusal.issues):
         return GatewayMisconfigured(str(refusal))
     return RequestRefused(refusal.code, reference=refusal.debug_id)
+
+
+def _without_payer(outcome: Outcome) -> Outcome:
+    """Return a charge's outcome where nobody is there to approve it: that PayPal wants the payer is no."""
+    if isinstance(outcome, Waiting) and not outcome.is_approved:
+        return Declined("PAYER_ACTION_REQUIRED", outcome.reference, is_method_broken=True)
+    return outcome
 
 
 def _segment(reference: str) -> str:
