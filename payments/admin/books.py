@@ -84,7 +84,7 @@ class DifferenceAdmin(Office):
             (_("Charge"), written.link(row.charge)),
             (_("Refund"), written.link(row.refund)),
             (
-                _("For"),
+                _("Document"),
                 written.link(row.charge.payable, row.charge.number)
                 if row.charge
                 else row.detail.get("number") or written.NOTHING,
@@ -206,7 +206,7 @@ class StoredNoticeAdmin(Office):
     def facts(self, row: StoredNotice) -> Sequence[Fact]:
         return [
             (_("Kind"), row.kind or written.NOTHING),
-            (_("State"), written.notice_state(row.state)),
+            (_("Status"), written.notice_state(row.state)),
             (_("Reason"), row.reason or written.NOTHING),
             (_("Provider"), row.gateway),
             (_("The provider's name of it"), row.event_id),

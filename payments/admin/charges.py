@@ -189,9 +189,9 @@ class ChargeAdmin(Office):
 
     def facts(self, row: Charge) -> Sequence[Fact]:
         return [
-            (_("State"), row.get_state_display()),
+            (_("Status"), row.get_state_display()),
             (_("Organisation"), written.link(row.organisation)),
-            (_("For"), written.link(row.payable, row.number)),
+            (_("Document"), written.link(row.payable, row.number)),
             (_("Amount"), money.written(row.amount, row.currency)),
             (_("Payment method"), _method(row)),
             (_("Provider"), f"{row.gateway} · {row.environment} · {row.merchant}"),
@@ -224,7 +224,7 @@ def _refunds(row: Charge) -> Table:
         gettext_lazy("Refunds"),
         [
             gettext_lazy("Refund"),
-            gettext_lazy("State"),
+            gettext_lazy("Status"),
             gettext_lazy("Amount"),
             gettext_lazy("Made"),
         ],
@@ -261,7 +261,7 @@ def _notices(row: Charge) -> Table:
     )
     return Table(
         gettext_lazy("Notices about it"),
-        [gettext_lazy("Kind"), gettext_lazy("State"), gettext_lazy("Received")],
+        [gettext_lazy("Kind"), gettext_lazy("Status"), gettext_lazy("Received")],
         [
             [
                 written.link(each, each.kind),

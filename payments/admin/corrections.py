@@ -114,9 +114,9 @@ class CorrectionAdmin(Office):
     def facts(self, row: Correction) -> Sequence[Fact]:
         people = queries.people([row.requested_by, row.decided_by])
         return [
-            (_("State"), row.get_state_display()),
+            (_("Status"), row.get_state_display()),
             (_("Organisation"), written.link(row.organisation)),
-            (_("For"), written.link(row.payable, row.payable.number)),
+            (_("Document"), written.link(row.payable, row.payable.number)),
             (_("Amount"), money.written(row.gross, row.currency)),
             (_("Reason"), row.reason),
             (_("A second person is needed"), written.yes_or_no(not row.is_alone)),
@@ -136,7 +136,7 @@ def _refunds(row: Correction) -> Table:
     found = row.credit_note.refunds.order_by("id") if row.credit_note else ()
     return Table(
         gettext_lazy("Refunds that follow from it"),
-        [gettext_lazy("Refund"), gettext_lazy("State"), gettext_lazy("Amount")],
+        [gettext_lazy("Refund"), gettext_lazy("Status"), gettext_lazy("Amount")],
         [
             [
                 written.link(each, each.key),

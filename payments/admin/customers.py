@@ -178,7 +178,7 @@ class CustomerAdmin(Office, OrganisationAdmin):
             _("Let charging go on") if standing.stopped else _("Stop charging"),
         )
         return [
-            (_("Name"), row.name),
+            (_("Name of the organisation"), row.name),
             (_("Reference"), row.reference),
             (_("Name on invoices"), row.billing_name or written.NOTHING),
             (_("Country"), row.country),

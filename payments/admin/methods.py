@@ -95,7 +95,7 @@ class PaymentMethodAdmin(Office):
 
     def facts(self, row: PaymentMethod) -> Sequence[Fact]:
         return [
-            (_("State"), row.get_state_display()),
+            (_("Status"), row.get_state_display()),
             (_("Since"), written.at(row.state_at)),
             (_("Organisation"), written.link(row.organisation)),
             (_("Shown to the customer as"), row.label or written.NOTHING),

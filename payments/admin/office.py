@@ -204,7 +204,7 @@ def _refusal(act: Act, why: Exception) -> str:
 
 
 WHEN, WHO, WHAT, CODE = (
-    gettext_lazy("When"),
+    gettext_lazy("At"),
     gettext_lazy("Who"),
     gettext_lazy("What"),
     gettext_lazy("Code"),

@@ -215,7 +215,7 @@ class PayableAdmin(Office):
     def facts(self, row: Payable) -> Sequence[Fact]:
         outlook = outlooks.outlook_of(row)
         return [
-            (_("State"), row.get_state_display()),
+            (_("Status"), row.get_state_display()),
             (_("Organisation"), written.link(row.organisation)),
             (_("Document"), written.link(row.invoice, row.number)),
             *(
@@ -253,7 +253,7 @@ def _charges(row: Payable) -> Table:
     return Table(
         gettext_lazy("Charges"),
         [
-            *(gettext_lazy("Charge"), gettext_lazy("State"), gettext_lazy("Amount")),
+            *(gettext_lazy("Charge"), gettext_lazy("Status"), gettext_lazy("Amount")),
             *(gettext_lazy("Provider"), gettext_lazy("Made"), gettext_lazy("Code")),
         ],
         [
@@ -274,7 +274,7 @@ def _corrections(row: Payable) -> Table:
     return Table(
         gettext_lazy("Corrections"),
         [
-            *(gettext_lazy("What"), gettext_lazy("State"), gettext_lazy("Amount")),
+            *(gettext_lazy("What"), gettext_lazy("Status"), gettext_lazy("Amount")),
             *(gettext_lazy("Reason"), gettext_lazy("Asked for")),
         ],
         [
@@ -294,7 +294,7 @@ def _refunds(row: Payable) -> Table:
     return Table(
         gettext_lazy("Money given back"),
         [
-            *(gettext_lazy("Refund"), gettext_lazy("State"), gettext_lazy("Amount")),
+            *(gettext_lazy("Refund"), gettext_lazy("Status"), gettext_lazy("Amount")),
             *(gettext_lazy("Reason"), gettext_lazy("Made")),
         ],
         [

@@ -196,11 +196,11 @@ class RefundAdmin(Office):
     def facts(self, row: Refund) -> Sequence[Fact]:
         people = queries.people([row.requested_by, row.approved_by])
         return [
-            (_("State"), row.get_state_display()),
+            (_("Status"), row.get_state_display()),
             (_("Kind"), row.get_kind_display()),
             (_("Organisation"), written.link(row.organisation)),
             (_("Of the charge"), written.link(row.charge, row.charge.key)),
-            (_("For"), written.link(row.charge.payable, row.charge.number)),
+            (_("Document"), written.link(row.charge.payable, row.charge.number)),
             (_("Amount"), money.written(row.amount, row.currency)),
             (_("Waits to be given back"), money.written(_open_amount(row), row.currency)),
             (_("Credit note"), written.link(row.credit_note)),

@@ -52,7 +52,7 @@ class ByOpen(admin.SimpleListFilter):
     column = "resolved_at"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("open")), ("no", _("settled"))]
+        return [("yes", _("still open")), ("no", _("settled"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() in {"yes", "no"}:
