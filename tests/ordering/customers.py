@@ -87,3 +87,11 @@ def method(
     if state != MethodState.ACTIVE:
         moves.move_method(row, state, now=make.NOW)
     return row
+
+
+def kobo_again() -> Organisation:
+    """Another customer of the same vendor, alike."""
+    organisation = make.organisation(name="べつの工房", customer_since=date(2026, 1, 1))
+    make.member(organisation, email="root@another.example")
+    make.selection(organisation, version("basic"), local(1, 1))
+    return organisation
