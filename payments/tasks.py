@@ -64,6 +64,10 @@ def close_visit(payload: work.Payload, now: datetime) -> None:
         )
     except charges.NotNow as later:
         raise work.NotYet(later.again_at) from later
+    except charges.Stopped as why:
+        raise work.NotYet(now + timedelta(hours=1)) from why
+    except charges.AccountDiffers as fault:
+        raise work.Park(f"It belongs to another account than the settings name: {fault}") from fault
 
 
 @work.handles(jobs.MAKE_RECEIPT)

@@ -331,3 +331,21 @@ def test_a_method_that_works_again_within_the_day_is_charged_once_and_does_not_l
 
     assert [state for state, _ in states(payable)] == ["declined", "succeeded"]
     assert_agree(sandbox, captures=1)
+
+
+def test_a_return_that_a_refusal_of_us_breaks_off_is_gone_on_with_later(
+    aoba: Customer, sandbox: Sandbox
+) -> None:
+    back = sandbox.paypal.approve(set_out(aoba))
+    capture = "POST /v2/checkout/orders/*/capture"
+    sandbox.faults.status(capture, 403, issue="PERMISSION_DENIED", times=None)
+    with pytest.raises(charges.Stopped):
+        come_back(aoba, back)
+
+    tick(NOW + 5 * MINUTES, sandbox)
+    assert (parked(), states(aoba.payable)[0][0]) == ([], "started")
+    sandbox.faults.clear()
+    tick(NOW + 2 * HOURS, sandbox)
+
+    assert [state for state, _ in states(aoba.payable)] == ["succeeded"]
+    assert_agree(sandbox, captures=1)
