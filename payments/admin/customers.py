@@ -117,7 +117,7 @@ class CreditableInvoiceAdmin(Office, InvoiceAdmin):
     )
 
     def facts(self, row: Invoice) -> Sequence[Fact]:
-        payable = Payable.objects.filter(invoice=row).first()
+        payable = queries.payable_of(row)
         return [
             (_("Kind"), row.get_kind_display()),
             (_("Organisation"), written.link(row.organisation)),
@@ -141,7 +141,7 @@ def _credit_notes(row: Invoice) -> Table:
         [gettext_lazy("Credit note"), gettext_lazy("Issued"), gettext_lazy("Total")],
         [
             [written.link(each), each.issued_on, money.written(each.gross, each.currency)]
-            for each in Invoice.objects.filter(corrects=row).order_by("pk")
+            for each in queries.credit_notes_of(row)
         ],
     )
 

@@ -18,7 +18,7 @@ from payments.admin.forms import OperationForm
 from payments.admin.office import Act, Doing, Fact, Office, Refused, Table, trail
 from payments.admin.waits import waits
 from payments.admin.written import Label
-from payments.enums import LIVE, STAFF_HOLDS, Hold, MethodState, PayableState
+from payments.enums import STAFF_HOLDS, Hold, PayableState
 from payments.models import Payable, PaymentMethod
 from payments.queries import office as queries
 from payments.queries import payables as outlooks
@@ -105,17 +105,6 @@ def _release(doing: Doing) -> str:
     return _("It is charged by itself again.")
 
 
-def _may_charge(row: Payable) -> bool:
-    return (
-        row.state == PayableState.OPEN
-        and row.hold not in STAFF_HOLDS
-        and not row.charges.filter(state__in=sorted(LIVE)).exists()
-        and PaymentMethod.objects.filter(
-            organisation_id=row.organisation_id, state=MethodState.ACTIVE
-        ).exists()
-    )
-
-
 _CHARGING: Mapping[type[Exception], Label] = {
     ReasonMissing: gettext_lazy("Say why."),
     asking.Held: gettext_lazy("It is held for staff: release it first."),
@@ -163,7 +152,7 @@ class PayableAdmin(Office):
                 " portal makes by itself stay as they are."
             ),
             do=_charge_now,
-            is_offered=_may_charge,
+            is_offered=queries.may_be_charged,
             refusals=_CHARGING,
         ),
         Act(

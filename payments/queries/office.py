@@ -8,9 +8,12 @@ from typing import Any
 from django.db.models import Count, F, Min, Q, QuerySet, Sum
 
 from accounts.models import User
+from billing.models import Invoice
 from core.enums import WorkState
 from core.models import AuditEntry, Work
 from payments.enums import (
+    LIVE,
+    STAFF_HOLDS,
     ChargeState,
     CorrectionState,
     Hold,
@@ -202,3 +205,25 @@ def standing_of(organisation_id: int) -> StandingOf:
     )
     stop = ChargingStop.objects.filter(scope__in=["all", f"organisation:{organisation_id}"]).first()
     return StandingOf(found["owed"] or 0, found["overdue"], stop.reason if stop else "")
+
+
+def may_be_charged(payable: Payable) -> bool:
+    """Return whether a payable can be charged to a registered method now, as far as rows tell."""
+    return (
+        payable.state == PayableState.OPEN
+        and payable.hold not in STAFF_HOLDS
+        and not payable.charges.filter(state__in=sorted(LIVE)).exists()
+        and PaymentMethod.objects.filter(
+            organisation_id=payable.organisation_id, state=MethodState.ACTIVE
+        ).exists()
+    )
+
+
+def payable_of(invoice: Invoice) -> Payable | None:
+    """Return what is collected for an invoice; None for one that is not taken up."""
+    return Payable.objects.filter(invoice=invoice).first()
+
+
+def credit_notes_of(invoice: Invoice) -> QuerySet[Invoice]:
+    """Return what was credited of an invoice, the oldest first."""
+    return Invoice.objects.filter(corrects=invoice).order_by("pk")
