@@ -48,8 +48,8 @@ def pay_with_method(*, payable_id: int, shown: Shown, actor: str, now: datetime)
     """Charge the registered method now; return the attempt as far as it came.
 
     A try that the customer asks for uses up none of the automatic ones. Raises charges.NotOwed,
-    NotAsShown, AttemptUnderWay, NoMethod, AccountDiffers, and NotNow or Stopped where the provider
-    was not reached: nothing is under way then. Rule: R3, F04.
+    HeldByStaff, NotAsShown, AttemptUnderWay, NoMethod, AccountDiffers, and NotNow or Stopped where
+    the provider was not reached: nothing is under way then. Rule: R3, F04.
     """
     leave_unfinished(payable_id=payable_id, actor=actor, now=now)
     if not queries.has_usable_method(payable_id):
@@ -78,7 +78,7 @@ def set_out(
 ) -> str:
     """Send a payer to a provider's pages to approve this one payment; return their address.
 
-    Raises NotOffered, charges.NotOwed, NotAsShown, AttemptUnderWay, NotNow, Stopped,
+    Raises NotOffered, charges.NotOwed, HeldByStaff, NotAsShown, AttemptUnderWay, NotNow, Stopped,
     journeys.ApprovalElsewhere; nothing is under way then.
     """
     payable = Payable.objects.select_related("organisation").get(pk=payable_id)

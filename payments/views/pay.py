@@ -130,6 +130,11 @@ def _pay(request: PortalRequest, payable: Payable) -> HttpResponse:
         return _show_again(request, payable)
     except charges.NotOwed:
         messages.info(request, _("Nothing is owed for this invoice any more."))
+    except charges.HeldByStaff:
+        messages.info(
+            request,
+            _("Support is looking into this invoice. Nothing more is charged until then."),
+        )
     except charges.AttemptUnderWay:
         messages.info(request, _("A payment for this invoice is under way already."))
     except charges.NoMethod:

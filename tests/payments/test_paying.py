@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.enums import Role
 from core import clock
 from gateway_sandbox import Sandbox
-from payments.enums import JourneyState, PayableState
+from payments.enums import Hold, JourneyState, PayableState
 from payments.models import Charge, Journey, Payable
 from payments.services import charges, collecting
 from tests import make
@@ -231,6 +231,21 @@ def test_what_is_paid_is_not_paid_again(owing: Customer, root: Client, sandbox: 
     assert "was paid on 22 November 2026 with PayPal" in page
     assert '<button type="submit" class="button" name="way"' not in page
     assert taken(sandbox) == [5_500]
+
+
+@pytest.mark.parametrize("way", ["method", "paypal"])
+@pytest.mark.parametrize("hold", [Hold.DIFFERS, Hold.REVERSED])
+def test_what_staff_look_into_is_not_paid_with_an_old_form(
+    owing: Customer, root: Client, sandbox: Sandbox, way: str, hold: Hold
+) -> None:
+    form = shown(root, owing.payable, way)
+    Payable.objects.update(hold=hold, next_charge_at=None)
+
+    ended = press(root, owing.payable, form)
+
+    assert "Support is looking into this invoice." in ended
+    assert attempts() == ["declined"]
+    assert taken(sandbox) == []
 
 
 def test_only_the_root_pays_and_only_what_is_its_own(owing: Customer, sandbox: Sandbox) -> None:

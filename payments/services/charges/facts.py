@@ -32,6 +32,10 @@ class TooSoon(Exception):
     """This payable was charged by itself a short while ago. Rule: R11."""
 
 
+class HeldByStaff(Exception):
+    """Staff look into it: no payer pays it meanwhile. Rule: F09, F19."""
+
+
 class NotAsShown(Exception):
     """What is owed, or what was tried, is not what the payer was shown. Rule: R3, F51."""
 

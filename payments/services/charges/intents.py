@@ -7,7 +7,7 @@ from django.db import transaction
 from accounts import services as accounts
 from core import audit
 from core.ids import new_key
-from payments.enums import LIVE, ChargeState, Initiator, MethodState, PayableState
+from payments.enums import LIVE, STAFF_HOLDS, ChargeState, Initiator, MethodState, PayableState
 from payments.gateways import registry
 from payments.gateways.base import Gateway
 from payments.models import Charge, Payable, PaymentMethod
@@ -15,6 +15,7 @@ from payments.rules import dunning
 from payments.services import stops
 from payments.services.charges.facts import (
     AttemptUnderWay,
+    HeldByStaff,
     NoMethod,
     NotAsShown,
     NotOwed,
@@ -38,8 +39,9 @@ def prepare(
 ) -> Charge:
     """Store the intent to charge what is owed to the registered method; nothing is sent yet.
 
-    Raises NotOwed, AttemptUnderWay, NotAsShown, NoMethod, Stopped, AccountDiffers, TooSoon; nothing
-    is stored then. What a customer asks for is not held up by a stop. Rule: R3, R6, R11.
+    Raises NotOwed, AttemptUnderWay, HeldByStaff, NotAsShown, NoMethod, Stopped, AccountDiffers,
+    TooSoon; nothing is stored then. What a customer asks for is not held up by a stop.
+    Rule: R3, R6, R11.
     """
     payable = _owed(payable_id, shown)
     method = PaymentMethod.objects.filter(
@@ -62,7 +64,7 @@ def prepare_once(
 ) -> Charge:
     """Store the intent to have a payer approve this one payment at a provider's pages.
 
-    Raises NotOwed, AttemptUnderWay, NotAsShown; nothing is stored then.
+    Raises NotOwed, AttemptUnderWay, HeldByStaff, NotAsShown; nothing is stored then.
     """
     payable = _owed(payable_id, shown)
     return _store(payable, registry.gateway(gateway), None, Initiator.CUSTOMER, actor, now)
@@ -77,15 +79,18 @@ def _owed(payable_id: int, shown: Shown | None) -> Payable:
         raise NotOwed
     if payable.charges.filter(state__in=sorted(LIVE)).exists():
         raise AttemptUnderWay
-    if shown is not None and not _is_as_shown(payable, shown):
-        raise NotAsShown
+    if shown is not None:
+        _check_shown(payable, shown)
     return payable
 
 
-def _is_as_shown(payable: Payable, shown: Shown) -> bool:
+def _check_shown(payable: Payable, shown: Shown) -> None:
+    if payable.hold in STAFF_HOLDS:
+        raise HeldByStaff
     if shown.amount != payable.balance:
-        return False
-    return shown.attempts is None or shown.attempts == payable.charges.count()
+        raise NotAsShown
+    if shown.attempts is not None and shown.attempts != payable.charges.count():
+        raise NotAsShown
 
 
 def _check_schedule(payable: Payable, method: PaymentMethod, now: datetime) -> None:
