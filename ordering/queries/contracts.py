@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from accounts.models import Organisation
+from accounts.models import Membership, Organisation
 from ordering.enums import ReviewState
 from ordering.models import Review
 from plans.models import MainContract
@@ -11,10 +11,14 @@ from plans.models import MainContract
 
 @dataclass(frozen=True, slots=True)
 class Contracts:
-    """Main contracts, the newest first, and the orders that were saved, the newest first."""
+    """Main contracts, the newest first, and the orders that were saved, the newest first.
+
+    `members`: ids of the users who are or were of the organisation; others are Support's.
+    """
 
     contracts: tuple[MainContract, ...]
     orders: tuple[Review, ...]
+    members: frozenset[int]
 
     @property
     def revised_at(self) -> datetime | None:
@@ -30,7 +34,7 @@ MOST_ORDERS = 200
 
 
 def contracts(organisation: Organisation) -> Contracts:
-    """Return an organisation's main contracts and saved orders, in two statements."""
+    """Return an organisation's main contracts, saved orders and members, in three statements."""
     return Contracts(
         contracts=tuple(
             MainContract.objects.filter(organisation=organisation).order_by("-first_on", "-pk")
@@ -39,5 +43,8 @@ def contracts(organisation: Organisation) -> Contracts:
             Review.objects.select_related("user")
             .filter(organisation=organisation, state=ReviewState.SAVED)
             .order_by("-saved_at", "-pk")[:MOST_ORDERS]
+        ),
+        members=frozenset(
+            Membership.objects.filter(organisation=organisation).values_list("user_id", flat=True)
         ),
     )

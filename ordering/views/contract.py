@@ -189,7 +189,11 @@ def _until(first: date, until_at: datetime, zone: ZoneInfo) -> str:
 
 def _orders(found: Contracts, zone: ZoneInfo) -> list[OrderShown]:
     """Return what was ordered, and the renewals that nobody had to order, the newest first."""
-    listed = [(review.saved_at, _order(review, zone)) for review in found.orders if review.saved_at]
+    listed = [
+        (review.saved_at, _order(review, found.members, zone))
+        for review in found.orders
+        if review.saved_at
+    ]
     for row in found.contracts:
         if not row.ordered_by.startswith("user:") and row.months_before:
             shown_order = OrderShown(
@@ -203,12 +207,12 @@ def _orders(found: Contracts, zone: ZoneInfo) -> list[OrderShown]:
     return [each for _when, each in sorted(listed, key=lambda pair: pair[0], reverse=True)]
 
 
-def _order(review: Review, zone: ZoneInfo) -> OrderShown:
-    by_root = review.saved_by == f"user:{review.user_id}"
+def _order(review: Review, members: frozenset[int], zone: ZoneInfo) -> OrderShown:
+    by_member = review.user_id in members and review.saved_by == f"user:{review.user_id}"
     return OrderShown(
         told.title(told.act_of(review)),
         moment(review.saved_at, zone.key) if review.saved_at else "",
-        (review.user.name or review.user.email) if by_root else _("Support"),
+        (review.user.name or review.user.email) if by_member else _("Support"),
         review,
     )
 

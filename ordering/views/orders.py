@@ -246,11 +246,15 @@ def _ask(form: forms.Order, refusal: TooManyAccounts) -> None:
 
 def _entry(kind: Kind, position: Position) -> Entry:
     refusal = position.why_not(kind.form(None, position=position).least())
+    why_not = _told(refusal, position) if refusal else None
+    if isinstance(refusal, NoContract) and why_not is not None:
+        # What it links to is the first entry of the same menu.
+        why_not = Told(why_not.text)
     return Entry(
         title=_title(kind, position),
         lead=str(kind.lead),
         url=reverse(kind.page, kwargs={"organisation": position.organisation.public_id}),
-        why_not=_told(refusal, position) if refusal else None,
+        why_not=why_not,
     )
 
 

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import Organisation
+from accounts.models import Organisation, User
 from core import clock
+from ordering import services
+from ordering.rules.acts import AddLicences
 from plans.models import MainContract
 from plans.services import renewals
 from tests import make
@@ -129,6 +131,24 @@ def test_a_renewal_by_itself_is_listed_among_the_orders(kobo: Organisation) -> N
         "",
         None,
     )
+
+
+def test_what_staff_ordered_for_a_customer_is_support_s(kobo: Organisation) -> None:
+    staff = User.objects.create_superuser("staff@example.com", make.PASSWORD, registered_at=NOW)
+    order(kobo, "order_start", **START)
+    shown = services.review(organisation_id=kobo.pk, user_id=staff.pk, act=AddLicences(1), now=NOW)
+    services.save(
+        organisation_id=kobo.pk,
+        review_id=shown.public_id,
+        actor=f"user:{staff.pk}",
+        now=NOW,
+        reason="The customer asked by telephone.",
+    )
+
+    assert [(each.title, each.who) for each in details(kobo)["orders"]] == [
+        ("Add licences", "Support"),
+        ("Start a paid plan", "Hanako Sato"),
+    ]
 
 
 def test_anothers_contract_is_not_listed(kobo: Organisation) -> None:
