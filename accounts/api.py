@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, cast
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from accounts import queries
 from accounts.models import ApiKey
+from core.cache import RedisOrLocalCache
 
 P = ParamSpec("P")
 
@@ -55,12 +56,7 @@ def key_of(request: HttpRequest) -> ApiKey:
 def count(key: ApiKey, what: str, *, limit: int, advice: str, now: datetime) -> None:
     """Count a request of a key. Raises Refusal (429) over `limit` requests a minute."""
     minute, second = divmod(int(now.timestamp()), 60)
-    counter = f"{what}-requests:{key.pk}:{minute}"
-    cache.add(counter, 0, 120)
-    try:
-        requests = cache.incr(counter)
-    except ValueError:  # forgotten since the line before
-        return
-    if requests > limit:
+    shared = cast("RedisOrLocalCache", caches["default"])
+    if shared.count(f"{what}-requests:{key.pk}:{minute}", 120) > limit:
         reason = f"This key sent more than {limit} requests in a minute. {advice}"
         raise Refusal(429, "too_many_requests", reason, {"Retry-After": str(60 - second)})

@@ -23,6 +23,12 @@ _MEMBERSHIP = f"""
 """  # noqa: S608 - the names are the models' own columns
 
 
+_OF_KEY = [field.attname for field in ApiKey._meta.concrete_fields]  # noqa: SLF001 - Django documents it
+_LIVE_KEY = f"""
+    SELECT {", ".join(_OF_KEY)} FROM accounts_apikey WHERE prefix = %s AND revoked_at IS NULL
+"""  # noqa: S608 - the names are the model's own columns
+
+
 @dataclass(frozen=True, slots=True)
 class Addressee:
     """Whom a letter about an organisation goes to, and in which language."""
@@ -104,12 +110,16 @@ def addressees(organisation_ids: Iterable[int]) -> dict[int, Addressee]:
 def api_key(presented: str) -> ApiKey | None:
     """Return the live key that `presented` (prefix.secret) is; compared in constant time."""
     prefix, _, secret = presented.partition(".")
-    key = (
-        ApiKey.objects.select_related("organisation").filter(prefix=prefix, revoked_at=None).first()
-        if 0 < len(prefix) <= 12
-        else None
-    )
+    key = _live_key(prefix) if 0 < len(prefix) <= 12 else None
     digest = hashlib.sha256(secret.encode()).digest()
     if key is None or not hmac.compare_digest(bytes(key.secret_digest), digest):
         return None
     return key
+
+
+def _live_key(prefix: str) -> ApiKey | None:
+    # Every request of the API asks this first: by hand it costs a tenth of the ORM's time.
+    with statements.prepared() as cursor:
+        cursor.execute(_LIVE_KEY, [prefix])
+        row = cursor.fetchone()
+    return None if row is None else ApiKey.from_db(connection.alias, _OF_KEY, row)

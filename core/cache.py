@@ -27,6 +27,23 @@ class RedisOrLocalCache(RedisCache):
             log.warning("the cache is away; using this process's own")
             return getattr(self._local, method)(*args, **kwargs)
 
+    def count(self, key: str, seconds: int) -> int:
+        """Return how often `key` was counted in `seconds` from the first time on, this time included."""
+        try:
+            return self._count(self.make_and_validate_key(key), seconds)
+        except _AWAY:
+            log.warning("the cache is away; using this process's own")
+            self._local.add(key, 0, seconds)
+            return int(self._local.incr(key))
+
+    def _count(self, key: str, seconds: int) -> int:
+        # Once there and back, where `add` and `incr` go three times.
+        client = self._cache.get_client(key, write=True)
+        counted = int(client.incr(key))
+        if counted == 1:
+            client.expire(key, seconds)
+        return counted
+
     def add(self, *args: Any, **kwargs: Any) -> Any:
         return self._or_local("add", *args, **kwargs)
 

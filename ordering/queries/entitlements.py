@@ -16,7 +16,7 @@ from core.months import BillingMonth, last_day
 from plans import queries as plans
 
 # Asked by the vendor's product at every turn: all of it is one statement, prepared once a connection.
-_ALL = """
+STATEMENT = """
     SELECT o.reference, o.customer_since, o.closed_on,
         (SELECT count(*) FROM accounts_membership a
             WHERE a.organisation_id = o.id AND a.deactivated_at IS NULL),
@@ -92,7 +92,7 @@ def entitlements(
     today = now.astimezone(zone).date()
     with statements.prepared() as cursor:
         cursor.execute(
-            _ALL,
+            STATEMENT,
             {
                 "reference": reference,
                 "organisation_id": organisation_id,

@@ -1,6 +1,6 @@
-from typing import Any
+from typing import Any, cast
 
-from django.core.cache import cache
+from django.core.cache import cache, caches
 
 from core.cache import RedisOrLocalCache
 
@@ -29,3 +29,14 @@ def test_limits_still_count_while_redis_is_away() -> None:
     assert away.get("tries") == 2
     away.delete("tries")
     assert away.get("tries") is None
+    assert [away.count("asked", 60) for _ in range(3)] == [1, 2, 3]
+
+
+def test_what_is_counted_is_counted_for_every_process_and_forgotten_in_time() -> None:
+    one, other = (cast("RedisOrLocalCache", caches.create_connection("default")) for _ in range(2))
+
+    counted = [one.count("asked", 60), other.count("asked", 60), one.count("else", 60)]
+
+    assert counted == [1, 2, 1]
+    name = one.make_and_validate_key("asked")
+    assert 0 < one._cache.get_client(name).ttl(name) <= 60
