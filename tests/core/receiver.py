@@ -1,12 +1,19 @@
 """A real HTTP server on a free port that answers as it is told, and keeps what it was sent."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TypeAlias
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ def dripping(stopping: threading.Event) -> Answer:
 
 
 @contextmanager
-def running() -> Iterator[Receiver]:
+def running(context: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     """Run a receiver until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -73,6 +80,9 @@ def running() -> Iterator[Receiver]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         receiver = Receiver(f"http://127.0.0.1:{server.server_port}/hooks?for=portal")
+        if context is not None:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+            receiver.url = f"https://localhost:{server.server_port}/hooks?for=portal"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -81,3 +91,33 @@ def running() -> Iterator[Receiver]:
             receiver.stopping.set()
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def encrypted(folder: Path, name: str) -> Iterator[Receiver]:
+    """Run a receiver that speaks TLS with a certificate for `name`, to be trusted as folder/ca.pem."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    (folder / "ca.pem").write_bytes(pem)
+    (folder / "server.pem").write_bytes(pem + private)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
+    with running(context) as receiver:
+        yield receiver

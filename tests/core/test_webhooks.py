@@ -8,13 +8,16 @@ import socket
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import transaction
+from django.test import Client
 
+from accounts.models import User
 from core import calls, clock, sealed, webhooks, work
 from core.calls import Limits
 from core.enums import WorkState
@@ -28,7 +31,7 @@ pytestmark = pytest.mark.django_db
 
 NOW = make.NOW
 CHANGED = Event("entitlements.changed", "aoba", "plan", 7)
-STRICT = Limits(is_strict=True, seconds=1)
+STRICT, LOOSE = Limits(is_strict=True, seconds=1), Limits(is_strict=False, seconds=5)
 
 
 @pytest.fixture
@@ -203,6 +206,57 @@ def test_a_call_ends_in_time_although_bytes_keep_coming(receiver: Receiver) -> N
 
     with pytest.raises(calls.NoAnswer, match="TimeoutError"):
         calls.post(receiver.url, b"{}", {}, Limits(is_strict=False, seconds=0.4))
+
+
+@pytest.mark.parametrize(
+    ("name", "trusted", "fault"),
+    [
+        pytest.param("localhost", True, None, id="trusted, and for this name"),
+        pytest.param("localhost", False, "SSLCertVerificationError", id="not trusted"),
+        pytest.param("other.example", True, "SSLCertVerificationError", id="for another name"),
+    ],
+)
+def test_a_call_by_https_checks_who_answers(
+    name: str, trusted: bool, fault: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with far.encrypted(tmp_path, name) as receiver:
+        if trusted:
+            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+
+        if fault is None:
+            assert calls.post(receiver.url, b"{}", {}, LOOSE) == 200
+        else:
+            with pytest.raises(calls.NoAnswer, match=fault):
+                calls.post(receiver.url, b"{}", {}, LOOSE)
+
+        assert [got.body for got in receiver.received] == ([b"{}"] if fault is None else [])
+
+
+def test_staff_see_what_was_given_up_and_no_secret(receiver: Receiver) -> None:
+    secret = opened(receiver)
+    receiver.answers = [far.status(500)]
+    announce()
+    work_at(NOW + timedelta(days=3))
+    staff = User.objects.create_superuser("staff@example.com", make.PASSWORD, registered_at=NOW)
+    client = Client()
+    client.force_login(staff)
+    delivery, endpoint = WebhookDelivery.objects.get(), WebhookEndpoint.objects.get()
+
+    pages = {
+        page: client.get(f"/back-office/core/{page}").content.decode()
+        for page in (
+            "webhookdelivery/?given_up_at__isempty=0",
+            f"webhookdelivery/{delivery.pk}/change/",
+            "webhookendpoint/",
+            f"webhookendpoint/{endpoint.pk}/change/",
+        )
+    }
+
+    assert "answered 500" in pages["webhookdelivery/?given_up_at__isempty=0"]
+    assert endpoint.label in pages["webhookendpoint/"]
+    sealed_secret = bytes(endpoint.sealed_secret).decode()
+    assert [page for page, text in pages.items() if secret in text or sealed_secret in text] == []
+    assert [page for page, text in pages.items() if "</html>" not in text] == []
 
 
 def test_who_does_not_answer_is_left_alone_for_a_while(
