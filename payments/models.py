@@ -181,6 +181,7 @@ class Payable(models.Model):
                 condition=Q(state=PayableState.OPEN, overdue_at=None) & ~Q(hold=Hold.NOTHING),
                 name="payable_to_become_overdue",
             ),
+            models.Index(F("closed_at").desc(nulls_first=True), name="payable_newest"),
         ]
 
     def __str__(self) -> str:
@@ -264,6 +265,8 @@ class Charge(models.Model):
                 name="charge_to_look_at",
             ),
             models.Index(fields=["gateway", "reference"], name="charge_reference"),
+            # The order of the back office's list: what is not decided, then the newest.
+            models.Index(F("decided_at").desc(nulls_first=True), name="charge_newest"),
         ]
 
     def __str__(self) -> str:

@@ -182,7 +182,7 @@ class ChargeAdmin(Office):
             *(When(state=state, then=Value(place)) for place, state in enumerate(_FIRST)),
             default=Value(len(_FIRST)),
         )
-        return [rank, F("decided_at").desc(nulls_first=True), "-id"]
+        return [F("decided_at").desc(nulls_first=True), rank, "-id"]
 
     def named(self, row: Charge) -> str:
         return _("Charge %(key)s for %(number)s") % {"key": row.key, "number": row.number}
