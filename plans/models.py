@@ -262,3 +262,74 @@ class MainContract(models.Model):
 
     def __str__(self) -> str:
         return f"{self.organisation_id}: {self.first_on} to {self.end_on}"
+
+
+class PriceChange(models.Model):
+    """A version that whoever has an older one gets too, from the first of a month on.
+
+    Announced by a catalogue file; every customer it reaches is told. It may be withdrawn until the day
+    before. Rule: B-02.
+    """
+
+    version = models.OneToOneField(
+        PlanVersion, on_delete=models.PROTECT, related_name="price_change"
+    )
+    effective_on = models.DateField()
+    announced_at = models.DateTimeField()
+    announced_by = models.CharField(max_length=120)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_by = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(effective_on__day=1), name="price_change_begins_with_a_month"
+            ),
+            models.CheckConstraint(
+                condition=Q(withdrawn_at=None, withdrawn_by="")
+                | Q(withdrawn_at__isnull=False) & ~Q(withdrawn_by=""),
+                name="price_change_withdrawn_by_somebody",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version} from {self.effective_on}"
+
+
+class Repricing(models.Model):
+    """What a price change has replaced of what an organisation had contracted, ahead of time.
+
+    `replaced`: [[from, until or null, version, steps], …]; with it the withdrawal of the price change
+    brings back what was. `told_at`: the root was told; `undone_told_at`: also of the withdrawal. An
+    organisation has another one when it selects an older version once more.
+    """
+
+    price_change = models.ForeignKey(
+        PriceChange, on_delete=models.PROTECT, related_name="repricings"
+    )
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="repricings"
+    )
+    replaced = models.JSONField()
+    at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True, blank=True)
+    undone_at = models.DateTimeField(null=True, blank=True)
+    undone_told_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(undone_told_at=None) | Q(undone_at__isnull=False),
+                name="repricing_undone_before_it_is_told",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["id"],
+                condition=Q(told_at=None) | Q(undone_at__isnull=False, undone_told_at=None),
+                name="repricing_to_tell",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organisation_id}: {self.price_change}"

@@ -85,7 +85,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """`prices`: net, minor units, by currency. `usage`: by meter code and currency."""
+    """`prices`: net, minor units, by currency. `usage`: by meter code and currency.
+
+    `applies_to_everyone_from`: the first day of the month from which whoever has an older version
+    gets this one; None: only who selects it, or is renewed. Rule: B-02.
+    """
 
     plan_code: str
     number: int
@@ -94,6 +98,7 @@ class Version:
     accounts_per_step: int | None
     prices: Mapping[str, int]
     usage: Mapping[tuple[str, str], Usage]
+    applies_to_everyone_from: date | None = None
     line: int = field(default=0, compare=False)
 
     def __str__(self) -> str:

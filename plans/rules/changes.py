@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from typing import TypeAlias
 
 from core.money import quantity_written, unit_price_written, written
@@ -16,6 +17,7 @@ from plans.rules.catalogue import (
     Vendor,
     Version,
 )
+from plans.rules.price_changes import NOTICE
 
 Entry: TypeAlias = "Vendor | Terms | Meter | Plan | Version"
 
@@ -37,23 +39,27 @@ class Change:
 class Stored:
     """The catalogue as it stands.
 
-    `meter_positions`, `plan_positions`: by code. `used`: plan versions that a selection uses, by
-    plan code and number.
+    `meter_positions`, `plan_positions`: by code. `used`: plan versions that a selection uses or that
+    customers were told of, by plan code and number; `withdrawn`: those of which they were told that
+    they do not come for everybody after all.
     """
 
     catalogue: Catalogue
     meter_positions: Mapping[str, int]
     plan_positions: Mapping[str, int]
     used: frozenset[tuple[str, int]]
+    withdrawn: frozenset[tuple[str, int]] = frozenset()
 
 
-def changes(stored: Stored, wanted: Catalogue) -> list[Change]:
+def changes(stored: Stored, wanted: Catalogue, today: date) -> list[Change]:
     """Return what has to change, in the order in which it can be done.
 
-    What the file leaves out stays as it is. Raises CatalogueRefused where the file would alter
-    what customers have agreed to, or what their usage was counted by. Rule: B-02.
+    What the file leaves out stays as it is. `today`: in the billing time zone. Raises
+    CatalogueRefused where the file would alter what customers have agreed to or were told, or what
+    their usage was counted by. Rule: B-02.
     """
-    problems = [*_refused(stored, wanted)]
+    wanted = replace(wanted, versions=tuple(_as_announced(stored, wanted)))
+    problems = [*_refused(stored, wanted), *_refused_announcements(stored, wanted, today)]
     if problems:
         raise CatalogueRefused(sorted(problems))
     return [
@@ -137,14 +143,79 @@ def _refused_versions(stored: Stored, wanted: Catalogue) -> Iterator[Problem]:
         old = before.get(key)
         if old is None or key not in stored.used:
             continue
-        if replace(entry, on_sale_until=old.on_sale_until) != old:
+        fixed = replace(
+            entry,
+            on_sale_until=old.on_sale_until,
+            applies_to_everyone_from=old.applies_to_everyone_from,
+        )
+        if fixed != old:
             newest = max(number for code, number in before if code == entry.plan_code)
-            told = "; ".join(_differences(old, replace(entry, on_sale_until=old.on_sale_until)))
+            told = "; ".join(_differences(old, fixed))
             yield Problem(
                 entry.line,
                 f"{entry} is in use and stays as it is ({told}); give the new terms version "
                 f"number {newest + 1}",
             )
+
+
+def _as_announced(stored: Stored, wanted: Catalogue) -> Iterator[Version]:
+    """Yield the versions wanted; what was announced stays announced where the file is silent."""
+    before = _versions(stored.catalogue)
+    for entry in wanted.versions:
+        old = before.get((entry.plan_code, entry.number))
+        if entry.applies_to_everyone_from is None and old is not None:
+            yield replace(entry, applies_to_everyone_from=old.applies_to_everyone_from)
+        else:
+            yield entry
+
+
+def _refused_announcements(stored: Stored, wanted: Catalogue, today: date) -> Iterator[Problem]:
+    """Yield why a version cannot be announced to everybody as the file says. Rule: B-02."""
+    before = _versions(stored.catalogue)
+    known = before | _versions(wanted)
+    for entry in wanted.versions:
+        key = entry.plan_code, entry.number
+        old = before.get(key)
+        announced = old.applies_to_everyone_from if old else None
+        day = entry.applies_to_everyone_from
+        if day is None or day == announced:
+            continue
+        for reason in _against(entry, day, announced, key in stored.withdrawn, known, today):
+            yield Problem(entry.line, f"{entry}: applies_to_everyone_from: {reason}")
+
+
+def _against(
+    entry: Version,
+    day: date,
+    announced: date | None,
+    is_withdrawn: bool,
+    known: Mapping[tuple[str, int], Version],
+    today: date,
+) -> Iterator[str]:
+    if is_withdrawn:
+        yield "it was announced and withdrawn; announce a version with a number of its own"
+        return
+    if announced is not None:
+        yield f"{announced} is announced already; withdraw it in the back office first"
+        return
+    if day < today + NOTICE:
+        yield (
+            f"{day} is too soon; customers have at least {NOTICE.days} days, that is until "
+            f"{today + NOTICE}"
+        )
+    older = [
+        each
+        for (code, number), each in known.items()
+        if code == entry.plan_code and number < entry.number
+    ]
+    if not older:
+        yield "there is no older version that anybody could have"
+    missing = {currency for each in older for currency in each.prices} - entry.prices.keys()
+    if missing:
+        yield f"needs a price in {', '.join(sorted(missing))}, as older versions have"
+    most = max((each.accounts_per_step or 0 for each in older), default=0)
+    if (entry.accounts_per_step or 0) < most:
+        yield f"its steps have fewer accounts than {most}, which customers may have in use"
 
 
 def _vendor_change(stored: Stored, wanted: Catalogue) -> Iterator[Change]:
@@ -235,6 +306,7 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         ("on_sale_from", _shown(entry.on_sale_from)),
         ("on_sale_until", _shown(entry.on_sale_until)),
         ("accounts_per_step", _shown(entry.accounts_per_step)),
+        *_announced(entry),
     ]
     facts += [
         (f"price.{currency}", written(net, currency)) for currency, net in entry.prices.items()
@@ -244,6 +316,12 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         for (code, currency), usage in entry.usage.items()
     ]
     return facts
+
+
+def _announced(entry: Version) -> list[tuple[str, str]]:
+    """Return what is said of everybody, if anything is."""
+    day = entry.applies_to_everyone_from
+    return [] if day is None else [("applies_to_everyone_from", str(day))]
 
 
 def _usage_shown(usage: Usage, currency: str) -> str:

@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -209,6 +210,7 @@ class _File:
         if plan.category == Category.LICENCE:
             steps = table.whole("accounts_per_step", least=1)
             usage = self._usage(table, tuple(prices))
+        applies_from = self._applies_from(table, on_sale_from, on_sale_until)
         table.finish()
         return Version(
             plan_code=plan.code,
@@ -218,8 +220,26 @@ class _File:
             accounts_per_step=steps,
             prices=prices,
             usage=usage,
+            applies_to_everyone_from=applies_from,
             line=table.line,
         )
+
+    def _applies_from(self, table: Table, since: date, until: date | None) -> date | None:
+        """Return the month from which everybody gets the version. Rule: B-02."""
+        day = table.day_or_none("applies_to_everyone_from")
+        if day is None:
+            return None
+        if day.day != 1:
+            table.wrong(
+                "applies_to_everyone_from",
+                f"{day} is not the first day of a month, and a fee is that of a whole month",
+            )
+        if day < since or (until is not None and day >= until):
+            table.wrong(
+                "applies_to_everyone_from",
+                f"the version is not on sale on {day}, so that new customers would get another",
+            )
+        return day
 
     def _net_prices(self, table: Table, plan: Plan) -> dict[str, int]:
         prices: dict[str, int] = {}

@@ -4,7 +4,7 @@ A review shows the bills of the timeline that an act leads to, and saving stores
 is one way from an act to its effect. Rule: S1-25, S1-26, B-02, S2-12, S2-13.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -294,13 +294,54 @@ def set_renewal(timeline: Timeline, renews: bool, *, now: datetime, zone: ZoneIn
 
 
 def reprice(timeline: Timeline, terms: PlanTerms, from_at: datetime) -> Timeline:
-    """Return the timeline with a plan's new version from an instant on, wherever the plan is had."""
+    """Return the timeline with a plan's new version from an instant on, wherever it has an older one."""
 
     def changed(span: Span) -> Span:
-        same = span.terms.plan_code == terms.plan_code
-        return replace(span, terms=terms) if same else span
+        return replace(span, terms=terms) if is_older(span, terms) else span
 
     return _with(timeline, terms.category, _from(timeline.of(terms.category), from_at, changed))
+
+
+def is_older(span: Span, terms: PlanTerms) -> bool:
+    """Return whether a span has an earlier version of the same plan."""
+    return (
+        span.terms.plan_code == terms.plan_code and span.terms.version_number < terms.version_number
+    )
+
+
+def take_back(
+    timeline: Timeline, terms: PlanTerms, had: Iterable[Span], since: datetime
+) -> Timeline:
+    """Return the timeline with what a new version had replaced, wherever that version still is.
+
+    `had`: the spans as they were; their steps do not matter. Nothing before `since` changes.
+    """
+    spans: list[Span] = []
+    for span in timeline.of(terms.category):
+        if span.terms.version_id == terms.version_id:
+            spans += _as_before(span, list(had), since)
+        else:
+            spans.append(span)
+    return _with(timeline, terms.category, _joined(spans, since))
+
+
+def _as_before(span: Span, had: Sequence[Span], since: datetime) -> list[Span]:
+    """Return a span in as many pieces as differ, each with the terms that it had before."""
+    limits = {since} | {at for old in had for at in (old.from_at, old.until_at) if at is not None}
+    cuts = sorted(
+        at
+        for at in limits
+        if since <= at and span.from_at < at and (span.until_at is None or at < span.until_at)
+    )
+    edges: list[datetime | None] = [*cuts, span.until_at]
+    pieces: list[Span] = []
+    begins = span.from_at
+    for ends in edges:
+        piece = replace(span, from_at=begins, until_at=ends)
+        old = next((each for each in had if begins >= since and each.covers(begins)), None)
+        pieces.append(replace(piece, terms=old.terms) if old else piece)
+        begins = ends or begins
+    return pieces
 
 
 def _with(timeline: Timeline, category: Category, spans: tuple[Span, ...]) -> Timeline:

@@ -1,6 +1,8 @@
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
@@ -13,6 +15,7 @@ from plans.rules import changes as rules
 from plans.rules.changes import Change
 from plans.rules.parsing import Known, parse
 from plans.rules.terms import tiers_from_json, tiers_to_json
+from plans.services import price_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,23 +26,24 @@ class Outcome:
     warnings: tuple[values.Problem, ...]
 
 
-def plan_catalogue(text: str) -> Outcome:
+def plan_catalogue(text: str, *, now: datetime) -> Outcome:
     """Return what `apply_catalogue` would change, and change nothing. Raises CatalogueRefused."""
-    return _outcome(text)
+    return _outcome(text, now)
 
 
 @transaction.atomic
 def apply_catalogue(text: str, *, actor: str, now: datetime) -> Outcome:
     """Bring what is stored to what a catalogue file says; what it leaves out stays.
 
-    A file that says what is stored changes nothing. Raises CatalogueRefused, and has then changed
+    A file that says what is stored changes nothing. A version that applies to everyone is announced
+    by it; who has an older one is reached by jobs. Raises CatalogueRefused, and has then changed
     nothing. Rule: B-02.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('catalogue'), 0)")
-    outcome = _outcome(text)
+    outcome = _outcome(text, now)
     for change in outcome.changes:
-        _store(change, now)
+        _store(change, actor, now)
         audit.record(
             actor=actor,
             action="catalogue.added" if change.is_new else "catalogue.changed",
@@ -51,7 +55,7 @@ def apply_catalogue(text: str, *, actor: str, now: datetime) -> Outcome:
     return outcome
 
 
-def _outcome(text: str) -> Outcome:
+def _outcome(text: str, now: datetime) -> Outcome:
     stored = _stored()
     vendor = stored.catalogue.vendor
     known = Known(
@@ -59,7 +63,11 @@ def _outcome(text: str) -> Outcome:
         meters=frozenset(stored.meter_positions),
     )
     parsed = parse(text, known)
-    return Outcome(tuple(rules.changes(stored, parsed.catalogue)), parsed.warnings)
+    described = parsed.catalogue.vendor or vendor
+    if described is None:
+        raise queries.NoVendor
+    today = now.astimezone(ZoneInfo(described.time_zone)).date()
+    return Outcome(tuple(rules.changes(stored, parsed.catalogue, today)), parsed.warnings)
 
 
 def _stored() -> rules.Stored:
@@ -68,6 +76,8 @@ def _stored() -> rules.Stored:
     plans = list(models.Plan.objects.order_by("position", "pk"))
     versions = list(models.PlanVersion.objects.select_related("plan").order_by("plan_id", "number"))
     used = set(models.Selection.objects.values_list("plan_version_id", flat=True).distinct())
+    announced = {row.version_id: row for row in models.PriceChange.objects.all()}
+    keys = {row.pk: (row.plan.code, row.number) for row in versions}
     return rules.Stored(
         catalogue=values.Catalogue(
             vendor=_vendor(),
@@ -77,11 +87,14 @@ def _stored() -> rules.Stored:
             ),
             meters=tuple(_meter(row) for row in meters),
             plans=tuple(_plan(row) for row in plans),
-            versions=_versions(versions),
+            versions=_versions(versions, announced),
         ),
         meter_positions={row.code: row.position for row in meters},
         plan_positions={row.code: row.position for row in plans},
-        used=frozenset((row.plan.code, row.number) for row in versions if row.pk in used),
+        used=frozenset(keys[pk] for pk in used | announced.keys()),
+        withdrawn=frozenset(
+            keys[pk] for pk, change in announced.items() if change.withdrawn_at is not None
+        ),
     )
 
 
@@ -131,7 +144,9 @@ def _plan(row: models.Plan) -> values.Plan:
     )
 
 
-def _versions(rows: list[models.PlanVersion]) -> tuple[values.Version, ...]:
+def _versions(
+    rows: list[models.PlanVersion], announced: Mapping[int, models.PriceChange]
+) -> tuple[values.Version, ...]:
     prices: dict[int, dict[str, int]] = {row.pk: {} for row in rows}
     usage: dict[int, dict[tuple[str, str], values.Usage]] = {row.pk: {} for row in rows}
     for price in models.PlanPrice.objects.order_by("pk"):
@@ -149,12 +164,17 @@ def _versions(rows: list[models.PlanVersion]) -> tuple[values.Version, ...]:
             accounts_per_step=row.accounts_per_step,
             prices=prices[row.pk],
             usage=usage[row.pk],
+            applies_to_everyone_from=_applies_from(announced.get(row.pk)),
         )
         for row in rows
     )
 
 
-def _store(change: Change, now: datetime) -> None:
+def _applies_from(change: models.PriceChange | None) -> date | None:
+    return change.effective_on if change and change.withdrawn_at is None else None
+
+
+def _store(change: Change, actor: str, now: datetime) -> None:
     match change.entry:
         case values.Vendor() as vendor:
             _store_vendor(vendor, now)
@@ -171,7 +191,14 @@ def _store(change: Change, now: datetime) -> None:
                 code=plan.code, defaults=_columns(plan) | {"position": change.position}
             )
         case values.Version() as version:
-            _store_version(version)
+            row = _store_version(version)
+            if version.applies_to_everyone_from is not None:
+                price_changes.announce(
+                    version_id=row.pk,
+                    effective_on=version.applies_to_everyone_from,
+                    actor=actor,
+                    now=now,
+                )
 
 
 def _store_vendor(vendor: values.Vendor, now: datetime) -> None:
@@ -183,7 +210,7 @@ def _store_vendor(vendor: values.Vendor, now: datetime) -> None:
     )
 
 
-def _store_version(version: values.Version) -> None:
+def _store_version(version: values.Version) -> models.PlanVersion:
     """Store a version that is new or not in use; of one in use, only the end of its sale differs."""
     plan = models.Plan.objects.get(code=version.plan_code)
     row, created = models.PlanVersion.objects.update_or_create(
@@ -196,8 +223,11 @@ def _store_version(version: values.Version) -> None:
         },
     )
     if not created:
-        if models.Selection.objects.filter(plan_version=row).exists():
-            return
+        if (
+            models.Selection.objects.filter(plan_version=row).exists()
+            or models.PriceChange.objects.filter(version=row).exists()
+        ):
+            return row
         row.prices.all().delete()
         row.meter_prices.all().delete()
     models.PlanPrice.objects.bulk_create(
@@ -215,6 +245,7 @@ def _store_version(version: values.Version) -> None:
         )
         for (code, currency), usage in version.usage.items()
     )
+    return row
 
 
 def _columns(entry: values.Vendor | values.Meter | values.Plan) -> dict[str, Any]:

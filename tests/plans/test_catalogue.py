@@ -58,7 +58,7 @@ def refusals(text: str) -> list[tuple[int, str]]:
     with pytest.raises(CatalogueRefused) as refused:
         apply(text)
     with pytest.raises(CatalogueRefused):
-        services.plan_catalogue(text)
+        services.plan_catalogue(text, now=make.NOW)
     assert everything() == before
     return [(problem.line, problem.reason) for problem in refused.value.problems]
 
@@ -104,7 +104,7 @@ def test_plan_changes_nothing_and_shows_what_apply_does() -> None:
     before = everything()
     text = WHOLE.replace("JPY = 5000", "JPY = 5500").replace('"API calls"', '"Calls"')
 
-    planned = services.plan_catalogue(text)
+    planned = services.plan_catalogue(text, now=make.NOW)
 
     assert everything() == before
     assert [(str(change.entry), change.is_new, change.details) for change in planned.changes] == [

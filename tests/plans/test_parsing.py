@@ -415,7 +415,7 @@ def test_parse_warns_of_a_sole_traders_number_and_takes_it() -> None:
 def test_parse_refuses_steps_and_usage_on_a_support_plan() -> None:
     text = WHOLE.replace('category = "licence"', 'category = "support"')
 
-    known = "known here: number, on_sale_from, on_sale_until, price"
+    known = "known here: applies_to_everyone_from, number, on_sale_from, on_sale_until, price"
     assert problems(text) == [
         (23, f"plan[1].version[1].accounts_per_step: unknown key; {known}"),
         (26, f"plan[1].version[1].meter: unknown key; {known}"),

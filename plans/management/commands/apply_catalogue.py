@@ -29,7 +29,7 @@ class Command(BaseCommand):
             raise CommandError(f"{file} cannot be read: {error}") from error
         try:
             outcome = (
-                services.plan_catalogue(text)
+                services.plan_catalogue(text, now=clock.now())
                 if plan
                 else services.apply_catalogue(text, actor="system:catalogue", now=clock.now())
             )
