@@ -6,10 +6,12 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import PortalRequest
+from accounts.models import Organisation
 from core import clock
 from ordering import services
 from ordering.enums import ReviewState
@@ -17,7 +19,7 @@ from ordering.models import Review
 from ordering.queries import proposals
 from ordering.queries.reviews import review_of
 from ordering.rules import binding
-from ordering.rules.acts import Act
+from ordering.rules.acts import Act, ChangePlan
 from ordering.views import bills, refusals, told
 from plans import queries as plans
 from plans.rules.timeline import Refusal
@@ -106,6 +108,7 @@ def _shown(request: PortalRequest, found: Review, *, status: int = 200) -> HttpR
         "zone": plans.vendor_for_pages().time_zone,
         "differences": told.differences(found),
         "is_expired": now >= found.expires_at,
+        "back": _back(act, organisation),
     }
     try:
         quote = proposals.quote(organisation, act, now=now)
@@ -124,6 +127,12 @@ def _shown(request: PortalRequest, found: Review, *, status: int = 200) -> HttpR
         "as_of": now,
     }
     return render(request, "ordering/review.html", context, status=status)
+
+
+def _back(act: Act, organisation: Organisation) -> str:
+    """Return the page that an order was begun on."""
+    page = "plan" if isinstance(act, ChangePlan) else "order"
+    return reverse(page, kwargs={"organisation": organisation.public_id})
 
 
 def _again(request: PortalRequest, found: Review) -> HttpResponse:

@@ -144,8 +144,7 @@ def when_billed(bound: Mapping[str, Any], currency: str) -> str:
         before, after = each["before"]["gross"], each["after"]["gross"]
         if before != after:
             return _(
-                "The fees of a month change from %(month)s on: %(after)s instead of %(before)s, tax"
-                " included."
+                "From %(month)s on, your monthly fees are %(after)s instead of %(before)s, tax included."
             ) % {
                 "month": month(BillingMonth.parse(each["month"])),
                 "after": money_in_text(after, currency),

@@ -158,7 +158,7 @@ def test_looking_at_a_plan_says_what_it_changes_and_stores_nothing(
     part = root.get(page, {"plan": "pro"}, headers={"HX-Request": "true"})
     whole = root.get(page, {"plan": "pro"})
 
-    said = "The fees of a month change from May 2026 on: ¥8,800 instead of ¥4,400, tax included."
+    said = "From May 2026 on, your monthly fees are ¥8,800 instead of ¥4,400, tax included."
     assert said in text_of(part)
     assert "<html" not in part.content.decode()
     assert said in text_of(whole)
@@ -175,10 +175,7 @@ def test_a_change_is_reviewed_then_saved_then_shown_as_a_receipt(
     page = text_of(root.get(review))
     assert in_force(kobo) == ["basic", "silver"]
     assert "Licence plan Basic 5 Pro 100 as soon as you save" in page
-    assert (
-        "The fees of a month change from May 2026 on: ¥8,800 instead of ¥4,400, tax included."
-        in page
-    )
+    assert "From May 2026 on, your monthly fees are ¥8,800 instead of ¥4,400, tax included." in page
     assert "You can save this until 10 April 2026, 12:15 JST" in page
 
     answer = root.post(review)
@@ -248,7 +245,7 @@ def test_what_differs_is_shown_again_before_it_is_saved(kobo: Organisation, root
     text = text_of(answer)
     assert "Something differs from what you were shown. Nothing was saved." in text
     assert "Pro now costs ¥6,000 a month and step, net; it was shown with ¥5,000." in text
-    assert "from May 2026 on: ¥9,900 instead of ¥4,400" in text
+    assert "From May 2026 on, your monthly fees are ¥9,900 instead of ¥4,400" in text
     assert in_force(kobo) == ["basic", "silver"]
     root.post(answer.redirect_chain[-1][0])
     assert in_force(kobo) == ["pro", "silver"]
