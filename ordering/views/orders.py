@@ -1,6 +1,6 @@
 """Paid Plan Order: what a root may order about a main contract, one page each. Rule: S2-12…S2-16."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from django.http import HttpResponse
@@ -149,13 +149,25 @@ def _refuse(
     """Show the form again with what is refused: at its field, else above it."""
     told = _told(refusal, form.position)
     field = form.fields_of.get(type(refusal))
+    facts: list[consequences.Fact] = []
     if isinstance(refusal, TooManyAccounts) and _may_confirm(refusal, form.position):
-        _ask(form, refusal)
-        field = "is_confirmed"
+        facts, field = _facts(form), "is_confirmed"
+        told = replace(told, text=_to_confirm(refusal, form.position))
     if field:
         form.add_error(field, _linked(told))
-        return _show(request, kind, form, status=400)
+        return _show(request, kind, form, facts=facts, status=400)
     return _show(request, kind, form, refused=told, status=400)
+
+
+def _to_confirm(refusal: TooManyAccounts, position: Position) -> str:
+    return _(
+        "%(in_use)s accounts are in use, and from %(day)s on %(allowed)s are allowed. Tick this to go"
+        " on, or give up accounts first."
+    ) % {
+        "in_use": refusal.in_use,
+        "allowed": refusal.allowed,
+        "day": day(refusal.from_at.astimezone(position.zone).date()),
+    }
 
 
 def _linked(told: Told) -> str:
@@ -170,10 +182,10 @@ def _show(
     form: forms.Order,
     *,
     refused: Told | None = None,
+    facts: Sequence[consequences.Fact] = (),
     status: int = 200,
 ) -> HttpResponse:
     position = form.position
-    facts: list[consequences.Fact] = []
     why_not: Told | None = None
     refusal = position.why_not(form.least())
     if refusal is not None:
@@ -237,8 +249,8 @@ def _ask(form: forms.Order, refusal: TooManyAccounts) -> None:
     excess = refusal.in_use - refusal.allowed
     on = refusal.from_at.astimezone(form.position.zone).date()
     form["is_confirmed"].label = ngettext(
-        "I know that %(count)s account has to be given up by %(day)s.",
-        "I know that %(count)s accounts have to be given up by %(day)s.",
+        "I know that %(count)s account has to be given up by %(day)s",
+        "I know that %(count)s accounts have to be given up by %(day)s",
         excess,
     ) % {"count": excess, "day": day(last_day(on))}
     form.asks_to_confirm = True

@@ -388,7 +388,7 @@ def test_a_renewal_with_too_few_accounts_asks_to_confirm(running: Organisation) 
     smaller = {"plan": "basic", "steps": "1", "months": "1"}
 
     page = refused(running, "order_renew", "7 accounts are in use", **smaller)
-    assert "I know that 2 accounts have to be given up by 28 February 2026." in page
+    assert "I know that 2 accounts have to be given up by 28 February 2026" in page
 
     order(running, "order_renew", **smaller, is_confirmed="on")
     assert len(terms(running)) == 2
@@ -445,8 +445,9 @@ def test_the_return_to_free_is_confirmed_with_the_number_of_accounts(
     order(running, "order_renewal", renews="on")
 
     page = refused(running, "order_return", "12 accounts are in use")
-    assert "from 1 March 2026 on 10 would be allowed" in page
-    assert "I know that 2 accounts have to be given up by 28 February 2026." in page
+    assert "from 1 March 2026 on 10 are allowed. Tick this to go on" in page
+    assert "No renewal: the free plan follows on 1 March 2026." in page
+    assert "I know that 2 accounts have to be given up by 28 February 2026" in page
 
     order(running, "order_return", is_confirmed="on")
     assert terms(running) == [(date(2026, 1, 31), date(2026, 3, 1), 1, False)]
