@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from core import words
-from core.months import BillingMonth, last_day
+from core.months import BillingMonth, last_day, start_of_day
 from core.templatetags.writing import day, money_in_text, month
 from ordering.queries.positions import Position
 from ordering.rules.acts import Act, AddLicences, Renew, SetRenewal, Start, WithdrawRenewal
@@ -101,7 +101,7 @@ def _of_term(position: Position, after: Timeline) -> Iterator[Fact]:
     yield Fact(_("Plan"), shown.name(span.terms, span.steps))
     yield Fact(_("Accounts"), accounts(span))
     yield Fact(_("Fee"), fee(position, span))
-    yield Fact(_("Billed for"), _billed(position, after, span, term))
+    yield Fact(_("Billed for"), _billed(position, after, term))
     yield Fact(_("At the end"), renewal(after, position.zone))
 
 
@@ -131,14 +131,19 @@ def _of_renewal(position: Position, after: Timeline) -> Iterator[Fact]:
         yield Fact(_("Accounts in use now"), f"{position.circumstances.accounts_in_use:,}")
 
 
-def _billed(position: Position, after: Timeline, span: Span, term: Term) -> str:
-    """Return the first and the last month that carry the fee because of the order. Rule: B-02."""
+def _billed(position: Position, after: Timeline, term: Term) -> str:
+    """Return the first and the last month that carry a fee because of the order. Rule: B-02."""
     first = BillingMonth.of_day(term.first_on)
+    begins_at = start_of_day(term.first_on, position.zone)
     carries = []
     for each in (first.plus(offset) for offset in range(term.months + 2)):
-        begins_at = each.starts_at(position.zone)
-        before = fee_at(position.contracted.licence, begins_at)
-        if fee_at(after.licence, begins_at) == span and (before is None or before.terms.is_free):
+        instant = each.starts_at(position.zone)
+        fee, before = (
+            fee_at(timeline.licence, instant) for timeline in (after, position.contracted)
+        )
+        if fee is None or fee.terms.is_free:
+            continue
+        if before is None or before.terms.is_free or fee.from_at >= begins_at:
             carries.append(each)
     if not carries:
         return _("no further month: the terms before it carry these fees")

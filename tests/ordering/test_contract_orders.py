@@ -1,7 +1,7 @@
 """Paid Plan Order: what a root orders about a main contract, and what is refused. Rule: S2-12…S2-16."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
@@ -559,6 +559,51 @@ def test_what_the_form_leads_to_is_swapped_in_place(kobo: Organisation) -> None:
     assert "31 January to 28 February 2026" in part
     assert "¥11,000 a month, tax included (¥10,000 net)" in part
     assert "HX-Request" in answer.headers["Vary"]
+
+
+@pytest.mark.parametrize(
+    ("now", "typed", "billed"),
+    [
+        pytest.param(
+            local(4, 10), {"first_on": "2026-04-10"}, "May 2026", id="none to Basic on 10 April"
+        ),
+        pytest.param(
+            local(3, 31), {"first_on": "2026-04-01"}, "May 2026", id="at 0:00 of the first"
+        ),
+        pytest.param(
+            local(4, 30, 23, 59), {"first_on": "2026-04-30"}, "May 2026", id="in the last minute"
+        ),
+        pytest.param(
+            local(4, 10),
+            {"first_on": "2026-04-10", "months": "12"},
+            "May 2026 to April 2027",
+            id="twelve fees of twelve months",
+        ),
+    ],
+)
+def test_the_months_that_carry_the_fee_are_named(
+    kobo: Organisation, now: datetime, typed: dict[str, str], billed: str
+) -> None:
+    """Rule: S1-26, B-02, domain.md 3.4."""
+    with clock.fixed_at(now):
+        answer = browser(kobo).get(url("order_start", kobo), START | typed)
+
+    facts = {each.name: each.value for each in answer.context["facts"]}
+    assert facts["Billed for"] == billed
+
+
+def test_a_renewal_names_the_months_it_adds(kobo: Organisation) -> None:
+    with clock.fixed_at(local(4, 10)):
+        order(kobo, "order_start", **START | {"first_on": "2026-04-10"})
+        same, other = (
+            browser(kobo).get(url("order_renew", kobo), {"plan": plan, "steps": "2", "months": "1"})
+            for plan in ("pro", "basic")
+        )
+
+    for answer in (same, other):
+        facts = {each.name: each.value for each in answer.context["facts"]}
+        assert facts["Contract period"] == "10 May to 9 June 2026"
+        assert facts["Billed for"] == "June 2026"
 
 
 def test_a_part_says_what_is_refused(kobo: Organisation) -> None:
