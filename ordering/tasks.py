@@ -3,9 +3,20 @@
 from datetime import datetime
 
 from core import work
-from ordering.services import borders
+from ordering import jobs
+from ordering.services import borders, price_letters
 
 
 @work.plans_work
 def plan(now: datetime) -> None:
     borders.tell(now)
+
+
+@work.plans_work
+def plan_price_letters(now: datetime) -> None:
+    price_letters.plan(now)
+
+
+@work.handles(jobs.TELL_OF_PRICES, then=plan_price_letters)
+def tell_of_prices(payload: work.Payload, now: datetime) -> None:
+    price_letters.tell(now)

@@ -22,7 +22,9 @@ from payments.queries import methods, payables
 from payments.queries.methods import Methods
 from plans import queries as plans
 from plans.models import VendorVersion
+from plans.queries import price_changes
 from plans.rules import PlanTerms
+from plans.rules import price_changes as prices
 from plans.rules.timeline import Timeline
 
 
@@ -30,12 +32,14 @@ from plans.rules.timeline import Timeline
 class Proposal:
     """An order that may be saved: what is contracted before and after it, and what of it binds.
 
-    `offers`: what is on sale, by plan code.
+    `shown`: both with the price changes that are announced and not stored for them yet; those are
+    stored by themselves. `offers`: what is on sale, by plan code.
     """
 
     act: Act
     before: Timeline
     after: Timeline
+    shown: tuple[Timeline, Timeline]
     binding: dict[str, Json]
     zone: ZoneInfo
     offers: Mapping[str, PlanTerms]
@@ -58,8 +62,10 @@ def proposal(organisation: Organisation, act: Act, *, now: datetime) -> Proposal
     after = acts.carried_out(act, before, sold)
     standing = circumstances(organisation, now=now, zone=zone)
     guards.check(act, before, after, standing, now=now, zone=zone)
-    bound = binding.binding(before, after, party(organisation, vendor), now=now, zone=zone)
-    return Proposal(act, before, after, bound, zone, sold.offers)
+    coming = price_changes.coming(organisation.currency, now.astimezone(zone).date())
+    shown = prices.foreseen(before, coming, zone), prices.foreseen(after, coming, zone)
+    bound = binding.binding(*shown, party(organisation, vendor), now=now, zone=zone)
+    return Proposal(act, before, after, shown, bound, zone, sold.offers)
 
 
 def quote(organisation: Organisation, act: Act, *, now: datetime) -> Quote:
@@ -73,7 +79,7 @@ def quote(organisation: Organisation, act: Act, *, now: datetime) -> Quote:
         known = forecast.known(organisation, now=now, months=binding.MONTHS)
     before, after = (
         forecast.ahead(known, each, months=binding.MONTHS, offers=made.offers)
-        for each in (made.before, made.after)
+        for each in made.shown
     )
     return Quote(made, rules.compare(before, after))
 

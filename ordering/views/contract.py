@@ -26,6 +26,7 @@ from ordering.views import consequences, shown, told
 from plans.enums import Category
 from plans.models import MainContract
 from plans.queries import contracts as plans
+from plans.rules.price_changes import first_day
 from plans.rules.renewals import ordered_on
 from plans.rules.timeline import Span
 
@@ -163,7 +164,7 @@ def _spans(position: Position) -> list[SpanShown]:
 
 
 def _span(category: Category, span: Span, position: Position) -> SpanShown:
-    first = span.from_at.astimezone(position.zone).date()
+    first = first_day(span, position.zone)
     if span.until_at is None:
         period = _("from %(day)s") % {"day": day(first)}
     else:

@@ -15,7 +15,8 @@ from ordering.rules.binding import Party
 from ordering.rules.prices import price
 from plans.enums import Category
 from plans.rules import Meter, MeterTerms, PlanTerms
-from plans.rules.timeline import Span, Timeline, fee_at
+from plans.rules.price_changes import first_day
+from plans.rules.timeline import Span, Timeline, fee_at, is_older
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def plan(
             "",
             False,
             (),
-            _pending(category, timeline, now, zone),
+            _pending(category, timeline, party, now, zone),
         )
     terms, steps = present.terms, present.steps
     cost = price(terms, steps, party, BillingMonth.containing(now, zone))
@@ -102,7 +103,7 @@ def plan(
         includes=_includes(present),
         notes=(
             *_fees(category, timeline, party, now, zone),
-            *_pending(category, timeline, now, zone),
+            *_pending(category, timeline, party, now, zone),
         ),
     )
 
@@ -188,18 +189,23 @@ def _fees(
 
 
 def _pending(
-    category: Category, timeline: Timeline, now: datetime, zone: ZoneInfo
+    category: Category, timeline: Timeline, party: Party, now: datetime, zone: ZoneInfo
 ) -> tuple[str, ...]:
     """Say what follows, and from which day. Rule: S1-13."""
     spans = timeline.of(category)
     found = []
-    for span in spans:
+    for previous, span in zip((None, *spans), spans, strict=False):
         if span.from_at > now:
-            on = span.from_at.astimezone(zone).date()
-            text = _("From %(day)s: %(plan)s") % {
-                "day": day(on),
-                "plan": name(span.terms, span.steps),
-            }
+            on = first_day(span, zone)
+            named = {"day": day(on), "plan": name(span.terms, span.steps)}
+            if previous is not None and is_older(previous, span.terms):
+                named |= {
+                    "old": _fee(previous, party, BillingMonth.of_day(on)),
+                    "fee": _fee(span, party, BillingMonth.of_day(on)),
+                }
+                text = _("From %(day)s: %(plan)s at new terms, %(old)s → %(fee)s") % named
+            else:
+                text = _("From %(day)s: %(plan)s") % named
             found.append(text)
     last = spans[-1] if spans else None
     if last is not None and last.until_at is not None and last.until_at > now:

@@ -68,9 +68,13 @@ def to_undo() -> QuerySet[Repricing, tuple[int, int]]:
 
 
 def to_tell() -> QuerySet[Repricing]:
-    """Return what roots are still to be told of, the oldest first."""
+    """Return what roots are still to be told of, the oldest first.
+
+    What was undone before they were told is nothing to them.
+    """
     return Repricing.objects.filter(
-        Q(told_at=None) | Q(undone_at__isnull=False, undone_told_at=None)
+        Q(told_at=None, undone_at=None)
+        | Q(told_at__isnull=False, undone_at__isnull=False, undone_told_at=None)
     ).order_by("pk")
 
 

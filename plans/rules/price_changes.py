@@ -5,7 +5,7 @@ A month's fee is that of its first instant, and a change at that very instant co
 the last instant before it. Rule: B-02.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -24,6 +24,11 @@ WITHDRAWN_BEFORE = timedelta(days=1)
 def in_force_at(effective_on: date, zone: ZoneInfo) -> datetime:
     """Return the last instant before a month, from which a new version is in force."""
     return start_of_day(effective_on, zone) - datetime.resolution
+
+
+def first_day(span: Span, zone: ZoneInfo) -> date:
+    """Return the day on which a span begins for its reader: of a price change, the first of the month."""
+    return (span.from_at + datetime.resolution).astimezone(zone).date()
 
 
 def withdrawn_until(effective_on: date, zone: ZoneInfo) -> datetime:
@@ -58,6 +63,15 @@ def taken_back(
 ) -> Timeline:
     """Return the timeline without a price change that was withdrawn: what it replaced is there again."""
     return timeline.take_back(contracted, terms, had, now)
+
+
+def foreseen(
+    contracted: Timeline, announced: Iterable[tuple[PlanTerms, date]], zone: ZoneInfo
+) -> Timeline:
+    """Return the timeline with the price changes that are announced and not stored for it yet."""
+    for terms, effective_on in announced:
+        contracted = repriced(contracted, terms, effective_on, zone)
+    return contracted
 
 
 def _from(contracted: Timeline, terms: PlanTerms, effective_on: date, zone: ZoneInfo) -> datetime:

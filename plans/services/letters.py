@@ -79,10 +79,11 @@ def _tell_root(
 ) -> None:
     reader = accounts.addressees([organisation_id]).get(organisation_id)
     if reader is not None:
-        letters.post([_to_root(reader, template, values)], now)
+        letters.post([to_root(reader, template, values)], now)
 
 
-def _to_root(reader: Addressee, template: str, values: Mapping[str, object]) -> Letter:
+def to_root(reader: Addressee, template: str, values: Mapping[str, object]) -> Letter:
+    """Return a letter about plans to a root, in their language, with the way to the plan page."""
     vendor = queries.vendor_for_pages()
     with translation.override(reader.language):
         why = gettext("You receive this mail because you are the root account of %(name)s.") % {

@@ -428,7 +428,7 @@ def test_pages_ask_the_same_number_of_queries_whatever_there_was(
     plans.forget()
     with django_assert_num_queries(18):
         root.get(choice)
-    with django_assert_num_queries(23):
+    with django_assert_num_queries(24):
         root.get(review)
     for number, code in enumerate(["gold", "silver", "gold"]):
         with at(NOW + timedelta(minutes=number + 1)):
@@ -439,5 +439,5 @@ def test_pages_ask_the_same_number_of_queries_whatever_there_was(
     plans.forget()
     with django_assert_num_queries(18):
         root.get(choice)
-    with django_assert_num_queries(23):
+    with django_assert_num_queries(24):
         root.get(review)
