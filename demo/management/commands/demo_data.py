@@ -1,3 +1,4 @@
+import logging
 import os
 from argparse import ArgumentParser
 from pathlib import Path
@@ -55,6 +56,8 @@ class Command(BaseCommand):
             large_events=options["large_events"],
             seed=options["seed"],
         )
+        # A year of payments would bury what this command tells.
+        logging.disable(logging.WARNING)
         try:
             sign_ins, key = services.make(size, now=clock.now(), tell=self._tell)
         except services.NotEmpty as refused:
@@ -63,6 +66,8 @@ class Command(BaseCommand):
             ) from refused
         except (services.WentWrong, ValueError) as refused:
             raise CommandError(str(refused)) from refused
+        finally:
+            logging.disable(logging.NOTSET)
         self._hand_over(sign_ins, key)
 
     def _tell(self, sentence: str) -> None:
