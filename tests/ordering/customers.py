@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from accounts.models import Organisation, User
 from core.ids import new_key
 from payments.enums import MethodState
+from payments.gateways import registry
 from payments.models import PaymentMethod
 from payments.services import moves
 from plans.enums import Category
@@ -60,11 +61,12 @@ def method(
     organisation: Organisation, state: MethodState = MethodState.ACTIVE, gateway: str = "paypal"
 ) -> PaymentMethod:
     """A payment method as the provider has left it: nobody is asked."""
+    account = registry.gateway(gateway).account
     row = PaymentMethod.objects.create(
         organisation=organisation,
         gateway=gateway,
-        environment="local",
-        merchant=f"merchant-{gateway}",
+        environment=account.environment,
+        merchant=account.merchant,
         key=new_key(),
         registered_by=root_of(organisation),
         created_at=make.NOW,

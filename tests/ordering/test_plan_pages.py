@@ -18,6 +18,7 @@ from ordering.enums import ReviewState
 from ordering.models import Review
 from payments.enums import MethodState
 from payments.models import PaymentMethod
+from payments.services import moves
 from plans import queries as plans
 from plans.enums import Category
 from plans.models import Selection
@@ -294,7 +295,7 @@ def test_a_method_that_breaks_during_the_review_refuses_the_save(
     kobo: Organisation, root: Client
 ) -> None:
     review = choose(root, kobo, "pro")
-    PaymentMethod.objects.update(state=MethodState.BROKEN)
+    moves.move_method(PaymentMethod.objects.get(), MethodState.BROKEN, now=NOW)
 
     answer = root.post(review)
 

@@ -18,6 +18,7 @@ from ordering.rules.acts import ChangePlan, NotOnSale
 from ordering.services import Differs, Expired, Saved
 from payments.enums import MethodState
 from payments.models import PaymentMethod
+from payments.services import moves
 from plans.enums import Category
 from plans.models import PlanPrice, Selection
 from plans.rules.timeline import NotFromHere, NothingChanges
@@ -264,7 +265,7 @@ def test_a_paid_plan_needs_a_method_that_works(state: MethodState | None, review
 def test_a_method_that_breaks_before_saving_refuses_the_save() -> None:
     org = customers.kobo()
     shown = review(org)
-    PaymentMethod.objects.update(state=MethodState.DETACHED)
+    moves.move_method(PaymentMethod.objects.get(), MethodState.BROKEN, now=NOW)
 
     with pytest.raises(guards.NoMethod):
         save(org, shown)
