@@ -12,7 +12,7 @@ from core.mail import SEND_MAIL
 from core.models import Mail, Work
 from demo.rules.customers import Customer, Pays
 from payments.enums import JourneyPurpose, PayableState
-from payments.models import Payable
+from payments.models import Charge, Payable
 from payments.services import charges, collecting, journeys, methods
 from payments.services.journeys import Traveller
 
@@ -66,6 +66,10 @@ def collect(billed_at: datetime, until: datetime) -> None:
             due = Payable.objects.filter(state=PayableState.OPEN, next_charge_at__lte=at)
             for payable_id in list(due.order_by("id").values_list("pk", flat=True)):
                 charges.collect(payable_id=payable_id, now=at)
+        # PayPal's books are to say when it was paid, as ours do: they are compared each night.
+        taken = Charge.objects.filter(created_at=at, gateway="paypal").exclude(capture="")
+        for capture in taken.values_list("capture", flat=True):
+            _act({"act": "date_capture", "id": capture, "at": at.isoformat()})
 
 
 def forget_letters(now: datetime) -> None:

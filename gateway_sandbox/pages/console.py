@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gateway_sandbox.answers import Answer, form_in, of_page, query_in, see_other
 from gateway_sandbox.faults import Faults
@@ -71,6 +71,9 @@ class Console:
             "age": self._age,
             "charges": lambda form: paypal.decline(form["id"], form.get("issue", "")),
             "delete_agreement": lambda form: paypal.delete_agreement(form["id"]),
+            "date_capture": lambda form: paypal.date(
+                form["id"], datetime.fromisoformat(form["at"])
+            ),
             "complete": lambda form: paypal.complete(form["id"]),
             "deny": lambda form: paypal.deny(form["id"]),
             "reverse": lambda form: paypal.reverse(form["id"]),

@@ -1,6 +1,6 @@
 """What a payer, or PayPal itself, does: the levers that tests and the sandbox's pages pull."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -139,6 +139,13 @@ class PayPalStaff:
             row.status, row.reason, row.updated_at = status, "", self._world.now()
             self._ledger.put(row)
             self._tell(kind, row.id, capture_json(self._world, row))
+
+    def date(self, capture: str | Capture, at: datetime) -> None:
+        """Have a capture be of another day: the demo's past is told in a minute."""
+        with self._ledger.change():
+            row = self._row(Capture, capture)
+            row.created_at = row.updated_at = at
+            self._ledger.put(row)
 
     def complete_refund(self, refund: str | Refund) -> None:
         """Let a pending refund go out."""

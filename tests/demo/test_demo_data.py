@@ -18,6 +18,7 @@ from demo.rules.customers import CUSTOMERS
 from gateway_sandbox import Sandbox
 from payments.enums import ChargeState, MethodState, PayableState
 from payments.models import Charge, Payable
+from payments.services import reconcile
 from plans.models import MainContract, VendorVersion
 from tests import make
 from tests.payments.conftest import sandbox
@@ -117,6 +118,10 @@ def test_demo_customers_pay_at_the_sandbox(
     assert sandbox.ledger.taken("JPY") == by_paypal
     assert [str(breach) for breach in books.breaches(now=NOW)] == []
     assert Mail.objects.filter(created_at__lt=NOW - timedelta(days=14)).count() == 0
+
+    window = reconcile.default_window("paypal", NOW)
+    run = reconcile.reconcile(slug="paypal", since=window.since, until=window.until, now=NOW).run
+    assert (run.different, run.matched) == (0, taken.filter(gateway="paypal").count())
 
 
 def test_demo_data_are_the_same_for_one_seed() -> None:
