@@ -268,7 +268,7 @@ def _become_overdue(now: datetime) -> list[tuple[int, int]]:
         )
         .filter(~_live())
         .order_by("id")
-        .values_list("pk", "organisation_id", "due_on", "first_failed_at", "hold")[:_AT_ONCE]
+        .values_list("pk", "organisation_id", "due_on", "first_failed_at")[:_AT_ONCE]
     )
     rows = list(held)
     if not rows:
@@ -276,6 +276,6 @@ def _become_overdue(now: datetime) -> list[tuple[int, int]]:
     zone = plans.vendor_zone()
     return [
         (payable_id, organisation_id)
-        for payable_id, organisation_id, due_on, first_failed_at, hold in rows
-        if hold == Hold.DECLINED or dunning.overdue_from(due_on, first_failed_at, zone) <= now
+        for payable_id, organisation_id, due_on, first_failed_at in rows
+        if dunning.overdue_from(due_on, first_failed_at, zone) <= now
     ]

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+from accounts import services as accounts
+from accounts.enums import PaymentTerms
 from accounts.models import Organisation, User
 from billing.services import issue
 from core.ids import new_key
@@ -121,7 +123,9 @@ def _active(
     return method
 
 
-def billed(name: str, *, take_up: bool = True) -> tuple[Organisation, User]:
+def billed(
+    name: str, *, take_up: bool = True, terms: PaymentTerms = PaymentTerms.NONE
+) -> tuple[Organisation, User]:
     """Return an organisation with one invoice of 5,500 yen, that is taken up, and its root."""
     if not VendorVersion.objects.exists():
         plans.forget()
@@ -129,6 +133,9 @@ def billed(name: str, *, take_up: bool = True) -> tuple[Organisation, User]:
         make.plan_version()
     organisation = make.organisation(name=name, customer_since=date(2026, 9, 10))
     make.selection(organisation, PlanVersion.objects.get(), datetime(2026, 9, 10, tzinfo=TOKYO))
+    accounts.set_payment_terms(
+        organisation_id=organisation.pk, terms=terms, actor=ACTOR, now=BILLED_AT
+    )
     root = make.member(organisation).user
     for month in (SEPTEMBER, OCTOBER):
         issue.bill_page(

@@ -2,12 +2,13 @@
 
 import threading
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from django.db import connection
 from pytest_django import Settings
 
+from accounts.enums import PaymentTerms
 from core import clock, work
 from core.models import Mail
 from gateway_sandbox import Sandbox
@@ -87,6 +88,31 @@ def test_a_declined_month_is_tried_again_after_1_3_and_7_days_and_is_then_overdu
     assert customer.payable.overdue_at == NOW + timedelta(days=7)
     assert payables.is_overdue(customer.organisation.pk)
     assert sandbox.ledger.taken("JPY") == 0
+
+
+def test_what_is_declined_to_the_end_is_overdue_on_the_day_after_it_is_due(
+    sandbox: Sandbox,
+) -> None:
+    organisation, root = collected.billed("Aoba", terms=PaymentTerms.PAID)
+    payable = Payable.objects.get(organisation=organisation)
+    assert payable.due_on == date(2026, 12, 31)
+    collected.paypal_method(organisation, root, sandbox, email="poor@example.com")
+    sandbox.paypal.decline("poor@example.com")
+
+    for hours in range(0, 24 * 8, 6):
+        tick(NOW + timedelta(hours=hours), sandbox)
+
+    payable.refresh_from_db()
+    assert states(payable) == [("declined", "INSTRUMENT_DECLINED")] * 4
+    assert (payable.hold, payable.overdue_at) == (Hold.DECLINED, None)
+    assert not payables.is_overdue(organisation.pk)
+    subjects = Mail.objects.values_list("subject", flat=True)
+    assert sum("お支払いを確認できませんでした：" in each for each in subjects) == 4
+
+    tick(datetime(2026, 12, 31, 23, 59, tzinfo=collected.TOKYO), sandbox)
+    assert not payables.is_overdue(organisation.pk)
+    tick(datetime(2027, 1, 1, 0, 1, tzinfo=collected.TOKYO), sandbox)
+    assert payables.is_overdue(organisation.pk)
 
 
 def test_a_declined_month_recovers_by_itself(sandbox: Sandbox) -> None:

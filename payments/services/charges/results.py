@@ -29,6 +29,7 @@ from payments.models import Charge, Difference, Journey, Payable, PaymentMethod
 from payments.rules import dunning
 from payments.services import collecting, letters, methods
 from payments.services.moves import SCHEDULE, move_charge
+from plans import queries as plans
 
 # The code of an attempt whose answer is another than was asked for.
 DIFFERS = "differs"
@@ -198,10 +199,14 @@ def _decline(charge: Charge, outcome: Declined, actor: str, now: datetime) -> No
     payable.save(update_fields=["first_failed_at", "declines", "next_charge_at", "hold"])
     if method is not None and outcome.is_method_broken:
         _break(method, outcome, actor, now)
-    elif payable.next_charge_at is None:
+    elif payable.next_charge_at is None and _is_late(payable, now):
         collecting.mark_overdue(payable_id=payable.pk, now=now)
     else:
         letters.charge_failed(payable, charge, payable.next_charge_at, now)
+
+
+def _is_late(payable: Payable, now: datetime) -> bool:
+    return dunning.overdue_from(payable.due_on, payable.first_failed_at, plans.vendor_zone()) <= now
 
 
 def _break(method: PaymentMethod, outcome: Declined, actor: str, now: datetime) -> None:
