@@ -34,6 +34,14 @@ def main(origin: str, sign_ins: Path) -> None:
             _shoot(page, "invoice", height=900)
             page.locator("a[href$='/lines/3/']").click()
             _shoot(page, "line", height=900)
+        with _signed_in(browser, origin, ROOT_ACCOUNT, passwords) as page:
+            page.get_by_role("link", name="Plan & Payment Method").click()
+            _shoot(page, "plan", height=1100)
+            page.get_by_role("link", name="Change the licence plan").click()
+            page.locator("input[name=plan]:not(:checked)").last.check()
+            page.locator("form[method=post] button[type=submit]").last.click()
+            page.wait_for_url("**/orders/**")
+            _shoot(page, "review", height=1200)
         with _signed_in(browser, origin, JAPANESE_ROOT_ACCOUNT, passwords, "ja") as page:
             page.locator("nav a[href$='/invoices/']").click()
             page.get_by_role("row").nth(1).get_by_role("link").first.click()
