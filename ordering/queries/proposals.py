@@ -1,6 +1,6 @@
 """What an order would make of what an organisation has contracted, or why it is refused."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from ordering.queries import offers
 from ordering.rules import acts, binding, guards
 from ordering.rules.acts import Act, Market
 from ordering.rules.binding import Party
-from ordering.rules.guards import Circumstances
+from ordering.rules.guards import Circumstances, Waiver
 from payments.queries import methods, payables
 from payments.queries.methods import Methods
 from plans import queries as plans
@@ -53,14 +53,19 @@ class Quote:
     months: tuple[MonthChange, ...]
 
 
-def proposal(organisation: Organisation, act: Act, *, now: datetime) -> Proposal:
-    """Return what an act leads to. Raises Refusal: what the contract, the guards or the sale forbid."""
+def proposal(
+    organisation: Organisation, act: Act, *, now: datetime, waivers: Collection[Waiver] = ()
+) -> Proposal:
+    """Return what an act leads to. Raises Refusal: what the contract, the guards or the sale forbid.
+
+    `waivers`: what staff let pass.
+    """
     vendor = plans.vendor()
     zone = ZoneInfo(vendor.time_zone)
     before = plans.timeline(organisation, now=now)
     sold = market(organisation, now=now, zone=zone)
     after = acts.carried_out(act, before, sold)
-    standing = circumstances(organisation, now=now, zone=zone)
+    standing = guards.waived(circumstances(organisation, now=now, zone=zone), waivers)
     guards.check(act, before, after, standing, now=now, zone=zone)
     coming = price_changes.coming(organisation.currency, now.astimezone(zone).date())
     shown = prices.foreseen(before, coming, zone), prices.foreseen(after, coming, zone)
@@ -68,14 +73,16 @@ def proposal(organisation: Organisation, act: Act, *, now: datetime) -> Proposal
     return Proposal(act, before, after, shown, bound, zone, sold.offers)
 
 
-def quote(organisation: Organisation, act: Act, *, now: datetime) -> Quote:
+def quote(
+    organisation: Organisation, act: Act, *, now: datetime, waivers: Collection[Waiver] = ()
+) -> Quote:
     """Return an order with the bills of this month and the next three, before and after it.
 
     All of it as of one instant, in a transaction that cannot write. Raises Refusal.
     Rule: design.md 6.1.
     """
     with forecast.snapshot():
-        made = proposal(organisation, act, now=now)
+        made = proposal(organisation, act, now=now, waivers=waivers)
         known = forecast.known(organisation, now=now, months=binding.MONTHS)
     before, after = (
         forecast.ahead(known, each, months=binding.MONTHS, offers=made.offers)

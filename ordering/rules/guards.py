@@ -1,7 +1,8 @@
 """When an order that the contract allows is refused all the same. Pure. Rule: S1-24, S1-25, B-14."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import enum
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,13 @@ class Circumstances:
     reviewing: str
     is_overdue: bool
     accounts_in_use: int
+
+
+class Waiver(enum.StrEnum):
+    """What staff may let pass for a customer: what keeps a bill from being paid, not what cannot be."""
+
+    METHOD = "method"
+    OVERDUE = "overdue"
 
 
 class Closed(Refusal):
@@ -46,6 +54,15 @@ class TooManyAccounts(Refusal):
         self.in_use = in_use
         self.allowed = allowed
         self.from_at = from_at
+
+
+def waived(circumstances: Circumstances, waivers: Collection[Waiver]) -> Circumstances:
+    """Return how an organisation would stand without what is let pass."""
+    return replace(
+        circumstances,
+        has_method=circumstances.has_method or Waiver.METHOD in waivers,
+        is_overdue=circumstances.is_overdue and Waiver.OVERDUE not in waivers,
+    )
 
 
 def check(

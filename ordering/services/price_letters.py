@@ -17,8 +17,9 @@ from accounts import queries as accounts
 from accounts.enums import Language
 from accounts.models import Organisation
 from core import letters
-from core.money import quantity_written, unit_price_written, written
+from core.money import quantity_written, unit_price_written
 from core.months import BillingMonth
+from core.templatetags.writing import money_in_text
 from ordering import jobs
 from ordering.queries import proposals
 from ordering.rules.prices import price
@@ -127,10 +128,14 @@ def _rows(told: _Told, on: date, *, is_japanese: bool) -> list[Row]:
     rows = [
         Row(
             _("Price a month, tax included"),
-            written(before.gross, currency),
-            written(after.gross, currency),
+            money_in_text(before.gross, currency),
+            money_in_text(after.gross, currency),
         ),
-        Row(_("Tax excluded"), written(before.net, currency), written(after.net, currency)),
+        Row(
+            _("Tax excluded"),
+            money_in_text(before.net, currency),
+            money_in_text(after.net, currency),
+        ),
         Row(_("Accounts"), _accounts(old, steps), _accounts(new, steps)),
         *_of_meters(old, new, is_japanese=is_japanese),
     ]

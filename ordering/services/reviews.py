@@ -1,6 +1,6 @@
 """Showing an order before it binds, and saving what was shown. Rule: S1-23, design.md 6.1, F51, F54."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,6 +17,7 @@ from ordering.queries.proposals import Proposal
 from ordering.rules import acts, binding
 from ordering.rules.acts import Act
 from ordering.rules.binding import Difference
+from ordering.rules.guards import Waiver
 from plans import services as plans
 
 HOLDS_FOR = timedelta(minutes=15)
@@ -24,6 +25,10 @@ HOLDS_FOR = timedelta(minutes=15)
 
 class Expired(Exception):
     """What was shown holds no longer than 15 minutes."""
+
+
+class ReasonMissing(ValueError):
+    """Staff let something pass without saying why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +47,41 @@ class Differs:
 
 
 @transaction.atomic
-def review(*, organisation_id: int, user_id: int, act: Act, now: datetime) -> Review:
+def review(
+    *,
+    organisation_id: int,
+    user_id: int,
+    act: Act,
+    now: datetime,
+    waivers: Collection[Waiver] = (),
+) -> Review:
     """Store what is about to be shown of an order, for 15 minutes; nothing else changes.
 
-    Raises Refusal. Rule: design.md 6.1.
+    `waivers`: what staff let pass for a customer. Raises Refusal. Rule: design.md 6.1.
     """
     organisation = Organisation.objects.get(pk=organisation_id)
-    proposal = proposals.proposal(organisation, act, now=now)
+    proposal = proposals.proposal(organisation, act, now=now, waivers=waivers)
     return _store(organisation, user_id, proposal, now)
 
 
 @transaction.atomic
 def save(
-    *, organisation_id: int, review_id: UUID, actor: str, now: datetime, reason: str = ""
+    *,
+    organisation_id: int,
+    review_id: UUID,
+    actor: str,
+    now: datetime,
+    reason: str = "",
+    waivers: Collection[Waiver] = (),
 ) -> Saved | Differs:
     """Carry out what was shown, once; a second time returns what the first one did.
 
     What differs from what was shown is shown again, in a review of its own. `reason`: why staff act
-    for a customer. Raises Expired or Refusal, Review.DoesNotExist, and has then changed nothing.
-    Rule: S1-23, S1-25, F51, F54.
+    for a customer; `waivers`: what they let pass, for that reason. Raises Expired or Refusal,
+    ReasonMissing, Review.DoesNotExist, and has then changed nothing. Rule: S1-23, S1-25, F51, F54.
     """
+    if waivers and not reason.strip():
+        raise ReasonMissing
     organisation = accounts.lock(organisation_id)
     shown = Review.objects.select_for_update(no_key=True).get(
         organisation=organisation, public_id=review_id
@@ -73,7 +93,7 @@ def save(
     if now >= shown.expires_at:
         raise Expired
     act = acts.from_json(shown.act)
-    proposal = proposals.proposal(organisation, act, now=now)
+    proposal = proposals.proposal(organisation, act, now=now, waivers=waivers)
     differences = binding.differences(shown.shown, proposal.binding)
     if differences:
         return Differs(_replace(shown, proposal, differences, now))
@@ -84,6 +104,8 @@ def save(
     }
     if reason:
         details["reason"] = reason
+    if waivers:
+        details["let_pass"] = [each.value for each in sorted(waivers)]
     plans.store(
         organisation_id=organisation.pk,
         before=proposal.before,

@@ -20,7 +20,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core import clock
+from core import audit, clock
 from core.admin import ReadOnly
 from core.models import AuditEntry
 from payments.admin.forms import WhyForm
@@ -41,12 +41,24 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """Who does what, and when, with what was typed; `row` as it was read for the page."""
+    """Who does what, and when, with what was typed; `row` as it was read for the page.
+
+    `carried`: what a preview wants to be sent along with what was typed, by field of the form.
+    """
 
     row: Any
-    typed: Mapping[str, Any]
-    actor: str
+    form: forms.Form
+    user_id: int
     now: datetime
+    carried: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def typed(self) -> Mapping[str, Any]:
+        return self.form.cleaned_data
+
+    @property
+    def actor(self) -> str:
+        return f"user:{self.user_id}"
 
     @property
     def reason(self) -> str:
@@ -138,16 +150,18 @@ class Office(ReadOnly):
         return self._act(request, row, chosen)
 
     def _act(self, request: HttpRequest, row: Any, act: Act) -> HttpResponse:
-        form = act.form(request.POST or None)
+        form = self.form_of(request, row, act)
         shown: Sequence[Fact] = act.facts(row)
         is_preview = False
         if request.method == "POST" and form.is_valid():
-            doing = Doing(row, form.cleaned_data, f"user:{request.user.pk}", clock.now())
+            doing = Doing(row, form, int(request.user.pk or 0), clock.now())
             try:
                 if act.preview is None or "sure" in request.POST:
                     messages.success(request, act.do(doing))
                     return HttpResponseRedirect(self._url(row))
                 shown, is_preview = act.preview(doing), True
+                if doing.carried:
+                    form.data = {**request.POST.dict(), **doing.carried}
             except Refused as why:
                 form.add_error(None, str(why))
             except tuple(act.refusals) as why:
@@ -164,6 +178,10 @@ class Office(ReadOnly):
             "row": self.named(row),
         }
         return self._page(request, "act", row, context)
+
+    def form_of(self, request: HttpRequest, row: Any, act: Act) -> forms.Form:
+        """Return the form of an act, bound to what was sent, if anything was."""
+        return act.form(request.POST or None)
 
     def _found(self, request: HttpRequest, object_id: str) -> Any:
         if not self.has_view_permission(request):
@@ -233,8 +251,9 @@ def history(subject: str, row: Any) -> list[Table]:
 
 
 def trail(subject: str, row: Any) -> Table:
-    """Return what the audit trail says of a row."""
-    entries = queries.audited(row.organisation_id, f"{subject}:{row.pk}")
+    """Return what the audit trail says of a row: its organisation's, or the vendor's."""
+    chain = getattr(row, "organisation_id", audit.VENDOR_CHAIN)
+    entries = queries.audited(chain, f"{subject}:{row.pk}")
     return _trail(entries, queries.people([each.actor for each in entries]))
 
 
