@@ -83,6 +83,9 @@ def _give_up(doing: Doing) -> str:
 _ABOUT = {
     ReasonMissing: gettext_lazy("Say why."),
     charges.NotNow: gettext_lazy("The provider cannot be reached now. Try again in a few minutes."),
+    charges.Stopped: gettext_lazy(
+        "The provider refuses us: its account in the settings has to be put right first."
+    ),
     charges.AccountDiffers: gettext_lazy(
         "It belongs to another account at the provider than the settings name."
     ),

@@ -53,6 +53,14 @@ HINDRANCES: Mapping[type[Exception], Label] = {
     charges.NotNow: gettext_lazy(
         "A charge has to be withdrawn at the provider first, which cannot be reached now."
     ),
+    charges.Stopped: gettext_lazy(
+        "A charge has to be withdrawn at the provider first, which refuses us: its account in the"
+        " settings has to be put right."
+    ),
+    charges.AccountDiffers: gettext_lazy(
+        "A charge has to be withdrawn at the provider first. It belongs to another account than the"
+        " settings name."
+    ),
 }
 
 

@@ -1,5 +1,6 @@
 """Charges in the back office: what waits first, each with its history, and the three safe acts."""
 
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -10,8 +11,9 @@ from core.enums import WorkState
 from core.models import AuditEntry, Work
 from gateway_sandbox import Sandbox
 from payments import jobs
-from payments.enums import ChargeState
-from payments.models import Charge
+from payments.enums import ChargeState, Initiator
+from payments.models import Charge, Payable
+from payments.services import charges, moves
 from tests.make import NOW
 from tests.payments import collected, offices
 
@@ -207,6 +209,30 @@ def test_staff_give_up_an_attempt_of_which_nothing_was_sent(sandbox: Sandbox) ->
     assert "It was given up." in offices.text(answer)
     assert state_of(prepared) == ChargeState.CANCELLED
     assert offices.trail("charge.cancelled")["reason"] == offices.ASKED
+
+
+@pytest.mark.parametrize("name", ["give-up", "write-off"])
+def test_what_a_provider_that_refuses_us_still_has_is_not_withdrawn(
+    sandbox: Sandbox, name: str
+) -> None:
+    organisation, root = collected.billed("Aoba")
+    collected.paid_method(organisation, root, sandbox)
+    reserved = charges.prepare(
+        payable_id=Payable.objects.get().pk,
+        initiator=Initiator.SCHEDULE,
+        actor="system:collection",
+        now=NOW,
+    )
+    for state in (ChargeState.SENT, ChargeState.STARTED):
+        moves.move_charge(reserved, state, now=NOW, step="start", called_at=NOW, sent_at=NOW)
+    sandbox.faults.paid_error("*", codes=["A02"])
+    client, _ = offices.staff(SEE_AND_DO, "change_payable")
+
+    row = reserved if name == "give-up" else reserved.payable
+    answer = offices.do(client, row, name, operation=str(uuid.uuid4()), sure="yes")
+
+    assert "refuses us" in offices.text(answer)
+    assert state_of(reserved) == ChargeState.STARTED
 
 
 @pytest.mark.parametrize(
