@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import PortalRequest
 from core import clock
 from payments import forms
-from payments.enums import ChargeState, JourneyPurpose
+from payments.enums import ChargeState, JourneyPurpose, JourneyState
 from payments.gateways import registry
 from payments.gateways.base import Entry
 from payments.models import Charge, Journey, Payable
@@ -68,6 +68,14 @@ def come_back(request: PortalRequest, state: str) -> HttpResponse:
     except journeys.NoJourney:
         return _no_journey(request)
     except journeys.CameBackBefore as before:
+        if before.journey.state == JourneyState.CANCELLED:
+            messages.info(
+                request,
+                _(
+                    "This visit had ended before you came back, so nothing was charged for it."
+                    " What is still owed stands below."
+                ),
+            )
         return _to_invoice(request, _charge_of(before.journey))
     except journeys.OtherSession:
         messages.warning(

@@ -488,6 +488,7 @@ def test_setting_out_again_leaves_the_first_visit(
     )
 
     assert "Thank you" not in late
+    assert "This visit had ended before you came back, so nothing was charged for it." in late
     assert "Thank you" in ended
     assert attempts() == ["declined", "cancelled", "succeeded"]
     assert taken(sandbox) == [5_500]
