@@ -17,7 +17,7 @@ _REFUSALS: Mapping[type[Exception], Label] = {
     price_changes.ReasonMissing: gettext_lazy("Say why."),
     price_changes.WithdrawnBefore: gettext_lazy("It is withdrawn already."),
     price_changes.TooLate: gettext_lazy(
-        "It can be withdrawn until the day before its last day of notice, and that is over."
+        "It can no longer be withdrawn: on the last day before it, it is as good as in force."
     ),
 }
 
