@@ -111,4 +111,23 @@ BEYOND = by_sql(
     """,  # noqa: S608 - names of our own
 )
 
-CHECKS: tuple[Check, ...] = (DAYS, CHAIN, PAID, GAP, BEYOND)
+# Who leaves the plan at that instant keeps the old price to the last.
+REACHED = by_sql(
+    "B-02",
+    "a price change for everybody did not reach an organisation in time",
+    f"""
+    SELECT c.id AS price_change, s.organisation_id AS organisation
+    FROM plans_pricechange c JOIN plans_planversion v ON v.id = c.version_id
+        JOIN plans_planversion older ON older.plan_id = v.plan_id AND older.number < v.number
+        JOIN plans_selection s ON s.plan_version_id = older.id
+        JOIN accounts_organisation o ON o.id = s.organisation_id
+    WHERE c.withdrawn_at IS NULL AND c.effective_on >= %(since)s
+        AND {_starts("c.effective_on")} <= %(now)s
+        AND s.from_at <= {_starts("c.effective_on")}
+        AND (s.until_at IS NULL OR s.until_at > {_starts("c.effective_on")})
+        AND (o.closed_on IS NULL OR o.closed_on > c.effective_on)
+    """,  # noqa: S608 - names of our own
+    timed=True,
+)
+
+CHECKS: tuple[Check, ...] = (DAYS, CHAIN, PAID, GAP, BEYOND, REACHED)

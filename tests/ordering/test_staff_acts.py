@@ -1,6 +1,7 @@
 """Staff order for a customer in the back office: the root's own orders, with a reason. Rule: R12."""
 
 import re
+from datetime import date
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from ordering import services
 from ordering.models import Review
 from ordering.rules.acts import ChangePlan
 from ordering.rules.guards import Waiver
+from payments.enums import PayableKind
+from payments.models import Payable
 from plans import queries as plans
 from plans.enums import Category
 from plans.models import MainContract, PriceChange, Selection
@@ -126,6 +129,33 @@ def test_a_missing_method_is_let_pass_by_a_tick_that_the_trail_keeps(
     assert versions(organisation) == ["basic", "pro"]
     entry = AuditEntry.objects.get(action="order.change")
     assert (entry.details["let_pass"], entry.details["reason"]) == (["method"], offices.ASKED)
+
+
+@pytest.mark.parametrize("tick", ["", "on"])
+def test_an_overdue_invoice_is_let_pass_by_a_tick_that_the_trail_keeps(
+    tick: str, desk: tuple[offices.AtNow, User]
+) -> None:
+    client, _ = desk
+    organisation = customers.kobo()
+    Payable.objects.create(
+        organisation=organisation,
+        kind=PayableKind.SPOT_ORDER,
+        number="S-1",
+        currency="JPY",
+        gross=1_100,
+        due_on=date(2026, 11, 1),
+        overdue_at=make.NOW,
+        created_at=make.NOW,
+    )
+    typed = {"plan": "pro"} | ({"while_overdue": tick} if tick else {})
+
+    page = shown(client, organisation, "change-plan", **typed)
+
+    if not tick:
+        assert "An invoice is overdue." in page
+        return
+    assert "It is saved" in sure(client, organisation, "change-plan", page, **typed)
+    assert AuditEntry.objects.get(action="order.change").details["let_pass"] == ["overdue"]
 
 
 def test_what_staff_let_pass_needs_a_reason() -> None:

@@ -218,8 +218,10 @@ def test_who_selects_the_old_version_later_on_is_reached_until_the_day() -> None
     tick(local(12, 31, 23, 58))
 
     assert [fee(late, month) for month in ("2027-01", "2027-02")] == [6_000, 6_000]
+    assert books.breaches(now=local(1, 1, year=2027), among=list(audit.CHECKS)) == []
 
 
+@pytest.mark.unsound_books
 def test_what_could_not_be_stored_in_time_is_a_persons_matter() -> None:
     apply(FIRST)
     aoba = customer()
@@ -232,6 +234,8 @@ def test_what_could_not_be_stored_in_time_is_a_persons_matter() -> None:
 
     assert rows(aoba) == [(1, 1, local(1, 1), None)]
     assert Work.objects.get(kind=jobs.REPRICE.kind).state == "parked"
+    [breach] = books.breaches(now=local(1, 1, year=2027), among=list(audit.CHECKS))
+    assert (breach.invariant, breach.ids["organisation"]) == ("B-02", str(aoba.pk))
 
 
 def test_who_leaves_the_plan_when_the_month_begins_pays_the_old_price_to_the_last() -> None:
