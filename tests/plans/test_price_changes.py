@@ -1,9 +1,11 @@
 """A new version for everybody: announced by the catalogue, stored ahead of time, withdrawn."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connections, transaction
 
 from accounts.models import Organisation
 from core import books, clock, work
@@ -189,6 +191,29 @@ def test_a_second_run_changes_nothing() -> None:
     assert Repricing.objects.count() == 1
     assert AuditEntry.objects.filter(action="price_change.stored").count() == 1
     assert not Work.objects.filter(kind=jobs.REPRICE.kind).exclude(state="done").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_once_store_it_once() -> None:
+    apply(FIRST)
+    aoba = customer()
+    apply(FIRST + SECOND + EVERYONE)
+    change = PriceChange.objects.get()
+    start = threading.Barrier(2)
+
+    def work_on() -> None:
+        try:
+            start.wait()
+            price_changes.reprice(price_change_id=change.pk, organisation_id=aoba.pk, now=make.NOW)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        for each in [pool.submit(work_on) for _ in range(2)]:
+            each.result()
+
+    assert Repricing.objects.count() == 1
+    assert len(rows(aoba)) == 2
 
 
 def test_a_run_that_broke_off_between_pages_is_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
