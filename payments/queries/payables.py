@@ -13,6 +13,7 @@ from payments.enums import (
     LIVE,
     ChargeState,
     Hold,
+    JourneyState,
     MethodState,
     PayableState,
     RefundKind,
@@ -47,17 +48,22 @@ class Outlook:
     @property
     def can_pay_now(self) -> bool:
         return self.payable.state == PayableState.OPEN and (
-            self.live is None or self.live.state == ChargeState.STARTED
+            self.live is None
+            or (self.live.state == ChargeState.STARTED and not self.is_being_confirmed)
         )
 
     @property
     def is_being_confirmed(self) -> bool:
-        """Whether an attempt was sent and its answer is not known: nobody may pay again now."""
-        return self.live is not None and self.live.state in {
-            ChargeState.SENT,
-            ChargeState.UNDECIDED,
-            ChargeState.PENDING,
-        }
+        """Whether an attempt was sent and its answer is not known: nobody may pay again now.
+
+        So is one whose payer is back, while the provider cannot say what was approved.
+        """
+        if self.live is None:
+            return False
+        if self.live.state == ChargeState.STARTED:
+            journey = getattr(self.live, "journey", None)
+            return journey is not None and journey.state == JourneyState.RETURNED
+        return self.live.state in {ChargeState.SENT, ChargeState.UNDECIDED, ChargeState.PENDING}
 
 
 def is_overdue(organisation_id: int) -> bool:
@@ -168,7 +174,7 @@ def has_usable_method(payable_id: int) -> bool:
 
 def outlook_of(payable: Payable) -> Outlook:
     """Return how a payable stands, in three statements."""
-    charges = list(payable.charges.select_related("method").order_by("-id"))
+    charges = list(payable.charges.select_related("method", "journey").order_by("-id"))
     live = next((each for each in charges if each.state in LIVE), None)
     method = PaymentMethod.objects.filter(
         organisation_id=payable.organisation_id,

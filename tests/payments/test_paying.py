@@ -307,6 +307,9 @@ def test_a_provider_that_cannot_say_whether_its_payer_approved_is_asked_again(
 
     assert "We are confirming whether the payment arrived" in ended
     assert "not approved" not in ended
+    page = body(root.get(address("invoice_pay", owing.payable)))
+    assert "being confirmed" in page
+    assert 'name="way"' not in page
     sandbox.start()
     with clock.fixed_at(LATER):
         visits.work_until_done()
