@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, execute_from_command_line
 
 from accounts.enums import Role
 from core import clock, work
@@ -408,6 +408,23 @@ def test_the_command_ends_with_one_where_books_differ(sandbox: Sandbox) -> None:
 def test_the_command_refuses(sandbox: Sandbox, arguments: list[str], said: str) -> None:
     with pytest.raises(CommandError, match=said):
         call_command("reconcile", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        pytest.param(["reconcile", "--since=2026-13-01"], "'2026-13-01' is no day", id="reconcile"),
+        pytest.param(["run_month", "2026-13"], "'2026-13' is no month", id="run_month"),
+    ],
+)
+def test_what_is_no_day_is_said_without_a_traceback(
+    capsys: pytest.CaptureFixture[str], command: list[str], said: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        execute_from_command_line(["manage.py", *command])
+
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 # --- restore mode ---

@@ -1,7 +1,7 @@
 """The month end by hand: run it, try it out, see how it stands, let a parked organisation go on."""
 
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -143,4 +143,4 @@ def _month(written: str) -> BillingMonth:
     try:
         return BillingMonth.parse(written)
     except NotAMonth as fault:
-        raise CommandError(f"{written!r} is no month; write it as 2026-10.") from fault
+        raise ArgumentTypeError(f"{written!r} is no month; write it as 2026-10.") from fault

@@ -1,6 +1,7 @@
 """The comparison of our books with the providers', by hand."""
 
 import sys
+from argparse import ArgumentTypeError
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -149,4 +150,4 @@ def _day(written: str) -> date:
     try:
         return date.fromisoformat(written)
     except ValueError as fault:
-        raise CommandError(f"{written!r} is no day; write it as 2026-11-22.") from fault
+        raise ArgumentTypeError(f"{written!r} is no day; write it as 2026-11-22.") from fault
