@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts import services as accounts
 from core.ids import new_key
@@ -267,7 +269,7 @@ def _give_up(journey: Journey, reason: str, now: datetime) -> None:
         state=JourneyState.REFUSED, ended_at=now
     )
     letters.staff_alert(
-        f"{journey.gateway}: a payer could not be sent to the provider",
+        format_lazy(_("{gateway}: a payer could not be sent there"), gateway=journey.gateway),
         [f"journey {journey.pk}", reason],
         journey.organisation_id,
         now,

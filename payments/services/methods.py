@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts import services as accounts
 from accounts.enums import PaymentTerms
@@ -309,7 +311,7 @@ def _drop(method: PaymentMethod, code: str, now: datetime, *, alert: str = "") -
         _record("payment_method.refused", method, actor, now, code=code)
     if alert:
         letters.staff_alert(
-            f"{method.gateway}: a payer could not be registered",
+            format_lazy(_("{gateway}: a payer could not be registered"), gateway=method.gateway),
             [f"method {method.pk}", f"{code}: {alert}"],
             method.organisation_id,
             now,

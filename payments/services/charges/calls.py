@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from payments.enums import LIVE, ChargeState, Hold, Initiator, MethodState, PayableState, Step
 from payments.gateways import registry
@@ -265,7 +267,12 @@ def stop_gateway(*, slug: str, why: str, now: datetime) -> None:
         )
         if is_new:
             letters.staff_alert(
-                f"{slug} refuses us: charging is stopped", [why], organisation_id=None, now=now
+                format_lazy(
+                    _("{gateway} refuses us: charging through it is stopped"), gateway=slug
+                ),
+                [why],
+                organisation_id=None,
+                now=now,
             )
 
 

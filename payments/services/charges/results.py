@@ -3,6 +3,8 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts import services as accounts
 from core import audit
@@ -288,7 +290,7 @@ def _differ(charge: Charge, outcome: Settled, actor: str, now: datetime) -> None
     if not is_new:
         return
     letters.staff_alert(
-        f"{charge.number}: the provider's answer differs",
+        format_lazy(_("{number}: the provider's answer differs"), number=charge.number),
         [
             f"charge {charge.key}",
             f"asked {charge.amount} {charge.currency}",
@@ -309,7 +311,9 @@ def _compare_late(charge: Charge, outcome: Outcome, now: datetime) -> None:
     # Money that came in for an attempt that was given up: it is somebody's, and a person looks.
     if _note_difference(charge, DifferenceKind.STATE, outcome, now):
         letters.staff_alert(
-            f"{charge.number}: money came in for an attempt that was {charge.state}",
+            format_lazy(
+                _("{number}: money came in for an attempt that had ended"), number=charge.number
+            ),
             [f"charge {charge.key}, capture {outcome.capture}"],
             organisation_id=charge.organisation_id,
             now=now,
