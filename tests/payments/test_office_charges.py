@@ -145,6 +145,19 @@ def test_staff_close_an_attempt_that_took_nothing(undecided: Charge) -> None:
     assert (entry.actor, entry.details["reason"]) == (f"user:{user.pk}", offices.ASKED)
 
 
+def test_an_attempt_of_which_the_provider_cannot_be_asked_is_not_closed(
+    sandbox: Sandbox, undecided: Charge
+) -> None:
+    client, _ = offices.staff(SEE_AND_DO)
+    Charge.objects.update(reference="ORDER")
+    sandbox.stop_listening()
+
+    answer = offices.do(client, undecided, "nothing-taken")
+
+    assert "The provider cannot be reached now." in offices.text(answer)
+    assert state_of(undecided) == ChargeState.UNDECIDED
+
+
 def test_an_attempt_that_the_provider_knows_of_is_not_closed(sandbox: Sandbox) -> None:
     sandbox.faults.lose_reply("POST /v2/checkout/orders")
     undecided = collected.charge(collected.customer(sandbox).payable)

@@ -276,10 +276,18 @@ def stop_gateway(*, slug: str, why: str, now: datetime) -> None:
             )
 
 
+def ask(charge: Charge, gateway: Gateway) -> Outcome:
+    """Return what the provider says of an attempt.
+
+    Raises GatewayUnreachable, AnswerLost, GatewayMisconfigured: it could not be asked.
+    """
+    return gateway.look_up(_intent(charge))
+
+
 def asked(charge: Charge, gateway: Gateway) -> Outcome:
     """Return what the provider says of an attempt; that it cannot be asked is undecided too."""
     try:
-        return gateway.look_up(_intent(charge))
+        return ask(charge, gateway)
     except GatewayUnreachable as fault:
         return Undecided(f"unreachable: {fault}")
     except AnswerLost as fault:

@@ -5,10 +5,19 @@ from datetime import datetime
 from core.work import ReasonMissing
 from payments.enums import ChargeState
 from payments.gateways import registry
-from payments.gateways.base import Account, Declined, Pending, Settled
+from payments.gateways.base import (
+    Account,
+    AnswerLost,
+    Declined,
+    GatewayMisconfigured,
+    GatewayUnreachable,
+    Pending,
+    Settled,
+)
 from payments.models import Charge
-from payments.services.charges.calls import asked
-from payments.services.charges.facts import check_account
+from payments.rules import dunning
+from payments.services.charges.calls import ask, asked
+from payments.services.charges.facts import NotNow, Stopped, check_account
 from payments.services.charges.results import (
     DIFFERS,
     book_as_told,
@@ -31,12 +40,17 @@ def decide_not_taken(*, charge_id: int, reason: str, actor: str, now: datetime) 
 
     Return False where it is decided meanwhile or the provider still has it under way. An answer that
     differs, and was seen to before, is no obstacle: staff say that it is another payment, or that it
-    was given back. Raises ReasonMissing, AccountDiffers.
+    was given back. Raises ReasonMissing, AccountDiffers; NotNow, Stopped where it cannot be asked.
     """
     charge = _undecided(charge_id, reason)
     if charge is None:
         return False
-    outcome = asked(charge, registry.gateway(charge.gateway))
+    try:
+        outcome = ask(charge, registry.gateway(charge.gateway))
+    except (GatewayUnreachable, AnswerLost) as fault:
+        raise NotNow(dunning.next_call(1, now)) from fault
+    except GatewayMisconfigured as fault:
+        raise Stopped(str(fault)) from fault
     is_known_to_differ = (
         charge.code == DIFFERS and isinstance(outcome, Settled) and not is_meant(charge, outcome)
     )
