@@ -44,7 +44,8 @@ class PaidAccount:
 
     `member_status`: the provider's code to reviewing, active, blocked or rejected (gateways.md 3.2).
     `item_status`: the provider's word for an item of a batch to ok, duplicate, fixed, cancelled (each:
-    before), not_found or declined. `closing_day` 20 or 31, `payment_method` 1 or 2, both as the provider numbers them.
+    before), not_found or declined. `closing_day` 20 or 31, `payment_method` 1 or 2, both as the
+    provider numbers them.
     """
 
     environment: str

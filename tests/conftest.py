@@ -1,10 +1,12 @@
 import uuid
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.cache import caches
 from django.db import connection
+from django.db.backends.postgresql.creation import DatabaseCreation
 from django.db.backends.postgresql.operations import DatabaseOperations
 from hypothesis import settings as property_tests
 
@@ -29,11 +31,23 @@ def _empty_tables(operations: DatabaseOperations, sql: Iterable[str]) -> None:
         cursor.execute("SET session_replication_role = origin")
 
 
+def _drop_database(creation: Any, name: str, verbosity: int) -> None:
+    """Drop a test database also where the server has yet to notice that a killed process is gone."""
+    with creation._nodb_cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {creation.connection.ops.quote_name(name)} WITH (FORCE)")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _tables_can_be_emptied() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "execute_sql_flush", _empty_tables)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _databases_can_be_dropped() -> None:
+    # For good: the database is dropped after every fixture has ended.
+    DatabaseCreation._destroy_test_db = _drop_database  # type: ignore[attr-defined]
 
 
 @pytest.fixture(autouse=True, scope="session")

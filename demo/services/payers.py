@@ -149,4 +149,6 @@ def _act(form: Mapping[str, str]) -> None:
 
 
 def _page() -> str:
+    if settings.PAYPAL is None:
+        raise NoSandbox
     return f"{settings.PAYPAL.endpoint}/sandbox/"

@@ -22,7 +22,7 @@ CSP = {
     "font-src 'self'",
     "connect-src 'self'",
     "manifest-src 'self'",
-    "form-action 'self'",
+    " ".join(["form-action 'self'", *settings.APPROVAL_ORIGINS]),
     "base-uri 'none'",
     "frame-ancestors 'none'",
 }
