@@ -36,6 +36,9 @@ REFUSALS: Mapping[type[Exception], Label] = {
     refunds.NotKnownThere: gettext_lazy(
         "The provider has no refund of this name, or cannot be reached now."
     ),
+    refunds.NotAnswered: gettext_lazy(
+        "The provider cannot be reached now. Try again in a few minutes."
+    ),
     refunds.StillAsked: gettext_lazy("The portal is still finding out. Ask again in 72 hours."),
     refunds.AmountDiffers: gettext_lazy(
         "The provider has a refund of this name, of another amount or currency."

@@ -189,11 +189,16 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """Nobody knows. `retry_after`: how long the provider wants to be left alone, if it says so."""
+    """Nobody knows. `retry_after`: how long the provider wants to be left alone, if it says so.
+
+    `was_told`: the provider did answer, and what it says decides nothing. Without an answer a
+    person cannot decide either.
+    """
 
     code: str
     reference: str = ""
     retry_after: timedelta | None = None
+    was_told: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
+from core import clock
 from core.models import AuditEntry, Mail
 from core.work import ReasonMissing
 from gateway_sandbox import Sandbox
@@ -315,7 +316,7 @@ def test_f09_an_answer_that_differs_books_nothing_and_staff_are_told_once(
     assert states(aoba.payable) == [("undecided", "differs")]
     assert len(sandbox.ledger.requests_to(ORDERS)) == 1
     assert Difference.objects.filter(charge__payable=aoba.payable, kind=kind).count() == 1
-    assert mails("differs") == 1
+    assert mails("決済会社の回答が請求の内容と一致しません") == 1
     assert label(aoba.payable) == "being checked"
 
 
@@ -522,3 +523,22 @@ def test_an_order_that_wants_the_payer_after_all_breaks_the_method_and_does_not_
     assert states(aoba.payable) == [("declined", "PAYER_ACTION_REQUIRED")]
     assert aoba.method.state == MethodState.BROKEN
     assert len(sandbox.ledger.requests_to(capture)) == 1
+
+
+def test_staff_cannot_close_what_the_provider_does_not_answer_about(
+    aoba: Customer, sandbox: Sandbox
+) -> None:
+    sandbox.faults.lose_reply("POST /v2/checkout/orders")
+    tick(NOW, sandbox)
+    charge = aoba.payable.charges.get()
+    sandbox.faults.status("GET /v1/reporting/*", 503, times=None)
+    sandbox.advance(hours=7)
+
+    with clock.fixed_at(NOW + 7 * HOURS), pytest.raises(charges.NotNow):
+        charges.decide_not_taken(
+            charge_id=charge.pk, reason="not there", actor=HANAKO, now=NOW + 7 * HOURS
+        )
+
+    charge.refresh_from_db()
+    assert charge.state == ChargeState.UNDECIDED
+    assert sandbox.ledger.taken("JPY") == 5_500

@@ -180,7 +180,7 @@ class PayPal:
             found = self._in_books(intent, sent_at - SEARCH_BEFORE, sent_at + SEARCH_AFTER)
             return found or Undecided("not_found_after_key_life", intent.reference)
         except AnswerLost as lost:
-            return Undecided(lost.code, intent.reference, lost.retry_after)
+            return Undecided(lost.code, intent.reference, lost.retry_after, was_told=False)
 
     def cancel(self, intent: Intent) -> None:
         """Leave an order that nobody captured: PayPal takes none back, and lets it lapse by itself."""
@@ -197,7 +197,7 @@ class PayPal:
             )
             return self._refund_outcome(answer.body, intent.capture)
         except AnswerLost as lost:
-            return Undecided(lost.code, intent.reference, lost.retry_after)
+            return Undecided(lost.code, intent.reference, lost.retry_after, was_told=False)
         except Refusal as refusal:
             fact = refusal
         if codes.REFUNDED_BEFORE.isdisjoint(fact.issues):
@@ -218,7 +218,7 @@ class PayPal:
                 return self._refund_outcome(told, intent.capture)
             found = self._found_refund(intent)
         except AnswerLost as lost:
-            return Undecided(lost.code, intent.reference, lost.retry_after)
+            return Undecided(lost.code, intent.reference, lost.retry_after, was_told=False)
         except Refusal as refusal:
             if codes.is_vendor_side(refusal.status, refusal.issues):
                 raise GatewayMisconfigured(str(refusal)) from None
@@ -266,7 +266,7 @@ class PayPal:
         try:
             answer: Answer = self._api.post(path, body, headers)
         except AnswerLost as lost:
-            return Undecided(lost.code, intent.reference, lost.retry_after)
+            return Undecided(lost.code, intent.reference, lost.retry_after, was_told=False)
         except Refusal as refusal:
             fact = refusal
         else:

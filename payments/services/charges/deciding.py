@@ -13,6 +13,7 @@ from payments.gateways.base import (
     GatewayUnreachable,
     Pending,
     Settled,
+    Undecided,
 )
 from payments.models import Charge
 from payments.rules import dunning
@@ -51,6 +52,8 @@ def decide_not_taken(*, charge_id: int, reason: str, actor: str, now: datetime) 
         raise NotNow(dunning.next_call(1, now)) from fault
     except GatewayMisconfigured as fault:
         raise Stopped(str(fault)) from fault
+    if isinstance(outcome, Undecided) and not outcome.was_told:
+        raise NotNow(dunning.next_call(1, now))
     is_known_to_differ = (
         charge.code == DIFFERS and isinstance(outcome, Settled) and not is_meant(charge, outcome)
     )

@@ -10,6 +10,7 @@ from payments.services.refunds.reversals import record_reversal
 from payments.services.refunds.staff import (
     AmountDiffers,
     MoreThanFailed,
+    NotAnswered,
     NotFailed,
     NotKnownThere,
     NotUndecided,
@@ -26,6 +27,7 @@ from payments.services.refunds.staff import (
 __all__ = [
     "AmountDiffers",
     "MoreThanFailed",
+    "NotAnswered",
     "NotFailed",
     "NotKnownThere",
     "NotUndecided",

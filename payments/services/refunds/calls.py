@@ -175,11 +175,11 @@ def asked(refund: Refund, reference: str = "") -> RefundOutcome:
     try:
         return gateway.look_up_refund(_intent(refund, reference))
     except GatewayUnreachable as fault:
-        return Undecided(f"unreachable: {fault}")
+        return Undecided(f"unreachable: {fault}", was_told=False)
     except AnswerLost as fault:
-        return Undecided(fault.code, retry_after=fault.retry_after)
+        return Undecided(fault.code, retry_after=fault.retry_after, was_told=False)
     except GatewayMisconfigured as fault:
-        return Undecided(f"misconfigured: {fault}")
+        return Undecided(f"misconfigured: {fault}", was_told=False)
 
 
 def _is_lost(refund: Refund, now: datetime) -> bool:

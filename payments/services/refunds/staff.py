@@ -39,6 +39,10 @@ class NotKnownThere(Exception):
     """The provider has no refund of this name, or cannot be asked."""
 
 
+class NotAnswered(Exception):
+    """The provider cannot be asked now, so that nobody can say."""
+
+
 class StillAsked(Exception):
     """The portal is still finding out what became of the refund."""
 
@@ -147,8 +151,8 @@ def decide_made(
 def decide_not_made(*, refund_id: int, reason: str, actor: str, now: datetime) -> Refund:
     """Have staff say that an undecided refund gave nothing back, after the provider was asked once more.
 
-    It has failed then, and is made by hand or tried again. Raises ReasonMissing, NotUndecided, and
-    StillAsked while the portal finds out by itself.
+    It has failed then, and is made by hand or tried again. Raises ReasonMissing, NotUndecided,
+    StillAsked while the portal finds out by itself, and NotAnswered.
     """
     reason = _said(reason)
     refund = _undecided(refund_id)
@@ -163,6 +167,8 @@ def decide_not_made(*, refund_id: int, reason: str, actor: str, now: datetime) -
     )
     if is_told or isinstance(outcome, RefundFailed | Pending):
         return calls.settle(refund_id=refund_id, outcome=outcome, now=now, actor=actor)
+    if isinstance(outcome, Undecided) and not outcome.was_told:
+        raise NotAnswered
     return _give_up(refund_id, reason, actor, now)
 
 
