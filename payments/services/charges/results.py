@@ -7,7 +7,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts import services as accounts
-from core import audit
+from core import audit, money
 from payments.enums import (
     LIVE,
     ChargeState,
@@ -293,8 +293,8 @@ def _differ(charge: Charge, outcome: Settled, actor: str, now: datetime) -> None
         format_lazy(_("{number}: the provider's answer differs"), number=charge.number),
         [
             f"charge {charge.key}",
-            f"asked {charge.amount} {charge.currency}",
-            f"told {outcome.amount} {outcome.currency}, capture {outcome.capture}",
+            f"asked {money.written(charge.amount, charge.currency)}",
+            f"told {money.written(outcome.amount, outcome.currency)}, capture {outcome.capture}",
         ],
         organisation_id=charge.organisation_id,
         now=now,

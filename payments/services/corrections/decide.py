@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.services import correct
 from billing.services.correct import MoreThanLeft, NotAnAmount, NotCreditable, NothingLeft
-from core import audit
+from core import audit, money
 from payments.enums import ChargeState, CorrectionKind, CorrectionState, Hold, PayableState
 from payments.models import Correction, Payable
 from payments.queries import refunds as queries
@@ -152,7 +152,10 @@ def _ask(
     _record(correction, "requested", actor, reason, now)
     letters.staff_alert(
         _("A correction waits for a second person"),
-        [f"{payable.number}: {correction.get_kind_display()} {amount} {payable.currency}", reason],
+        [
+            f"{payable.number}: {correction.get_kind_display()} {money.written(amount, payable.currency)}",
+            reason,
+        ],
         organisation_id=payable.organisation_id,
         now=now,
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from core import money
 from core.work import Piece
 from payments import jobs
 from payments.enums import REFUND_LIVE, DifferenceKind, RefundState
@@ -332,7 +333,7 @@ def _differ(refund: Refund, outcome: Refunded, actor: str, now: datetime) -> Non
         rows.alert(
             refund,
             _("The provider's answer to a refund differs from what was asked for"),
-            f"{outcome.reference}: {outcome.amount} {outcome.currency}",
+            f"{outcome.reference}: {money.written(outcome.amount, outcome.currency)}",
             now,
         )
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import services as accounts
 from billing.models import Invoice
+from core import money
 from payments.models import Charge, Payable, Refund
 from payments.queries import refunds as queries
 from payments.rules import refunds as rules
@@ -78,7 +79,7 @@ def give_surplus_back(payable: Payable, now: datetime) -> tuple[Refund, ...]:
         letters.staff_alert(
             _("More was paid than is owed; the surplus is given back"),
             [
-                f"{payable.number}: {refund.amount} {refund.currency}"
+                f"{payable.number}: {money.written(refund.amount, refund.currency)}"
                 f" · {refund.charge.gateway} {refund.charge.capture}"
                 for refund in made
             ],

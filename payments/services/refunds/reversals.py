@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts import services as accounts
+from core import money
 from payments.enums import ChargeState, DifferenceKind, Hold, PayableState, RefundKind, RefundState
 from payments.models import Charge, Refund
 from payments.queries import refunds as queries
@@ -88,7 +89,7 @@ def _note(
         letters.staff_alert(
             _("A provider took back money that was paid"),
             [
-                f"{charge.number}: {amount} {charge.currency}",
+                f"{charge.number}: {money.written(amount, charge.currency)}",
                 f"{charge.gateway} {reference} · {code}",
             ],
             organisation_id=charge.organisation_id,

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.utils.functional import Promise
 
 from accounts import services as accounts
-from core import audit
+from core import audit, money
 from core.ids import new_key
 from payments import jobs
 from payments.enums import RefundKind, RefundState
@@ -108,7 +108,7 @@ def alert(refund: Refund, subject: str | Promise, code: str, now: datetime) -> N
     letters.staff_alert(
         subject,
         [
-            f"{refund.charge.number}: {refund.amount} {refund.currency}",
+            f"{refund.charge.number}: {money.written(refund.amount, refund.currency)}",
             f"{refund.key} · {refund.charge.gateway} · {refund.charge.capture} · {code}",
         ],
         organisation_id=refund.organisation_id,
