@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from pytest_django import Settings
 
-from core import books
+from core import books, clock
 from core.models import AuditEntry, Mail, Work
 from gateway_sandbox import Sandbox
 from payments.enums import DifferenceKind, PayableState, RefundState
@@ -288,6 +288,21 @@ def test_an_answer_of_another_amount_books_nothing(owed_back: Refund, sandbox: S
     difference = Difference.objects.get()
     assert (difference.kind, difference.detail["amount"]) == (DifferenceKind.AMOUNT, 1_999)
     assert [row.pk for row in queries.for_staff(NOW)] == [refund.pk]
+
+
+def test_staff_cannot_say_that_a_refund_was_not_made_while_the_provider_does_not_answer(
+    owed_back: Refund, sandbox: Sandbox
+) -> None:
+    later = NOW + 46 * DAYS  # the key is dead by then, so that PayPal itself is asked
+    sandbox.faults.lose_reply(REFUND_CALL)
+    tick()
+    sandbox.set_time(later)
+    sandbox.faults.status("GET /*", 503, times=None)
+
+    with clock.fixed_at(later), pytest.raises(refunds.NotAnswered):
+        refunds.decide_not_made(refund_id=owed_back.pk, reason="no trace", actor=TARO, now=later)
+
+    assert now_of(owed_back).state == RefundState.UNDECIDED
 
 
 def test_staff_name_an_undecided_refund_and_the_provider_is_believed(
