@@ -22,6 +22,7 @@ class Changed(models.TextChoices):
     DATE = "date"
     OVERDUE = "overdue"
     PAID = "paid"
+    ACCOUNTS = "accounts"
 
 
 class PaymentTerms(models.TextChoices):

@@ -88,19 +88,30 @@ class Membership(models.Model):
     """A user's place in an organisation.
 
     One root at most by a unique index; no membership without a root by a deferred trigger, so
-    that the first registered one is it. Rule: S1-12.
+    that the first registered one is it. `deactivation_id`: the row of seats that tells which end of a
+    contract deactivated it; None where a person did. `is_protected` and `leave_order` (1 leaves first)
+    are the root's choice of who stays when a contract ends. Rule: S1-12, S2-10, S2-11, design.md 6.5.
     """
 
     organisation = models.ForeignKey(
         Organisation, on_delete=models.PROTECT, related_name="memberships"
     )
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     role = models.CharField(max_length=8, choices=Role)
     registered_at = models.DateTimeField()
     deactivated_at = models.DateTimeField(null=True, blank=True)
+    # Kept by the books check, not by a foreign key: its check at every row costs half of the update.
+    deactivation_id = models.BigIntegerField(null=True, blank=True)
+    is_protected = models.BooleanField(default=False, db_default=False)
+    leave_order = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                condition=Q(deactivation_id=None) | Q(deactivated_at__isnull=False),
+                name="membership_deactivation_of_deactivated",
+            ),
             models.UniqueConstraint(fields=["organisation", "user"], name="membership_once"),
             models.UniqueConstraint(
                 fields=["organisation"], condition=Q(role=Role.ROOT), name="membership_one_root"

@@ -4,19 +4,24 @@ from django.utils.translation import ngettext_lazy
 
 
 class InvoiceKind(models.TextChoices):
-    """Each kind has numbers of its own (B-09). CREDIT_NOTE: gives back what an invoice billed (B-11)."""
+    """Each kind has numbers of its own (B-09).
+
+    SPOT: bills a spot order, once it is paid (B-13). CREDIT_NOTE: gives back what an invoice billed (B-11).
+    """
 
     MONTHLY = "monthly", _("invoice")
+    SPOT = "spot", _("spot invoice")
     CREDIT_NOTE = "credit_note", _("credit note")
 
 
 class LineKind(models.TextChoices):
     """What a line bills. ADJUSTMENT: late usage or a correction of an earlier month (B-08).
 
-    CREDIT: what a credit note gives back, in positive amounts (B-11).
+    CREDIT: what a credit note gives back, in positive amounts (B-11). SPOT: a month of a spot contract.
     """
 
     FEE = "fee"
+    SPOT = "spot"
     USAGE = "usage"
     ADJUSTMENT = "adjustment"
     CREDIT_BROUGHT = "credit_brought"

@@ -51,10 +51,13 @@ INSTALLED_APPS = [
     "core",
     "accounts",
     "plans",
+    "spot_orders",
+    "seats",
     "usage",
     "billing",
     "payments",
     "ordering",
+    "cancellation",
     "pages",
     "demo",
 ]

@@ -23,6 +23,7 @@ from payments.enums import (
     RefundState,
     Step,
 )
+from spot_orders.models import SpotOrder
 
 
 class PaymentMethod(models.Model):
@@ -91,7 +92,8 @@ class Payable(models.Model):
     """What an organisation owes for one document, and how far it is collected. Rule: B-14, I07.
 
     Amounts in minor units of `currency`. `series` and `serial` are the invoice's kind and number:
-    invoices are taken up in their order. `next_charge_at`: when the portal charges by itself.
+    invoices are taken up in their order. `next_charge_at`: when the portal charges by itself. That of a
+    spot order is paid by its customer, never by itself; its invoice follows the money (B-13).
     """
 
     organisation = models.ForeignKey(
@@ -101,6 +103,9 @@ class Payable(models.Model):
     kind = models.CharField(max_length=12, choices=PayableKind, default=PayableKind.INVOICE)
     invoice = models.OneToOneField(
         Invoice, on_delete=models.PROTECT, null=True, blank=True, related_name="payable"
+    )
+    spot_order = models.OneToOneField(
+        SpotOrder, on_delete=models.PROTECT, null=True, blank=True, related_name="payable"
     )
     series = models.CharField(max_length=12, blank=True)
     serial = models.BigIntegerField(null=True, blank=True)
@@ -134,6 +139,13 @@ class Payable(models.Model):
                 condition=~Q(kind=PayableKind.INVOICE)
                 | Q(invoice__isnull=False, serial__isnull=False),
                 name="payable_of_invoice_names_it",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    kind=PayableKind.SPOT_ORDER, spot_order__isnull=False, next_charge_at=None
+                )
+                | (~Q(kind=PayableKind.SPOT_ORDER) & Q(spot_order=None)),
+                name="payable_of_spot_order_names_it",
             ),
             models.CheckConstraint(
                 condition=Q(

@@ -15,7 +15,10 @@ from plans.enums import Aggregation, Category, TaxCategory
 
 
 class VendorVersion(models.Model):
-    """The vendor as the catalogue file describes it. A change is a new row; documents point at theirs."""
+    """The vendor as the catalogue file describes it. A change is a new row; documents point at theirs.
+
+    `spot_may_span_renewal`: a spot contract may run on into a renewal that is ordered. Rule: S2-13.
+    """
 
     number = models.PositiveIntegerField(unique=True)
     name_ja = models.CharField(max_length=200)
@@ -31,6 +34,7 @@ class VendorVersion(models.Model):
     support_email = models.EmailField()
     support_url = models.URLField(blank=True)
     plan_page_url = models.URLField(blank=True)
+    spot_may_span_renewal = models.BooleanField(default=True, db_default=True)
     invoice_prefix = models.CharField(max_length=12)
     created_at = models.DateTimeField()
 
@@ -196,7 +200,8 @@ class MainContract(models.Model):
     chain is counted; `months_before`: of the chain's earlier terms. `first_on`, `end_on`: half open,
     kept because the database must compare them. `renews`: of the last one, whether a next term follows
     without anybody's doing; `renewal_told_at`: the root was told of that; `renewal_failed_at`: it could not
-    be, and root and staff were told. Rule: domain.md 3.2.
+    be, and root and staff were told. `ended_at`: what its end means for the accounts has been carried
+    out (seats). Rule: domain.md 3.2.
     """
 
     organisation = models.ForeignKey(
@@ -215,6 +220,7 @@ class MainContract(models.Model):
     ordered_by = models.CharField(max_length=120)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
     withdrawn_by = models.CharField(max_length=120, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -257,6 +263,11 @@ class MainContract(models.Model):
                 fields=["end_on", "id"],
                 condition=Q(withdrawn_at=None, renews=True),
                 name="main_contract_renews",
+            ),
+            models.Index(
+                fields=["end_on", "organisation"],
+                condition=Q(withdrawn_at=None, ended_at=None),
+                name="main_contract_to_end",
             ),
         ]
 

@@ -6,7 +6,7 @@ from billing.enums import InvoiceKind
 
 DIGITS = 8
 # What tells the kind, after the vendor's prefix; invoices of a month have that prefix alone.
-_MARKS = {InvoiceKind.MONTHLY: "", InvoiceKind.CREDIT_NOTE: "CN-"}
+_MARKS = {InvoiceKind.MONTHLY: "", InvoiceKind.SPOT: "SP-", InvoiceKind.CREDIT_NOTE: "CN-"}
 
 
 class Typed(NamedTuple):

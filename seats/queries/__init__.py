@@ -1,0 +1,1 @@
+"""The accounts that use a licence: how many there may be, who they are, who leaves."""

@@ -1,0 +1,1 @@
+"""Accounts are registered within capacity, and leave when a contract ends."""

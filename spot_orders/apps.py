@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class SpotOrdersConfig(AppConfig):
+    name = "spot_orders"

@@ -1,0 +1,27 @@
+"""Spot orders are placed, and become spot contracts, lapse or are given up."""
+
+from spot_orders.services.orders import (
+    LAPSES_AFTER,
+    MovedBefore,
+    NewOrder,
+    OperationTaken,
+    cancel,
+    cut,
+    lapse,
+    mark_paid,
+    mark_refunded,
+    place,
+)
+
+__all__ = [
+    "LAPSES_AFTER",
+    "MovedBefore",
+    "NewOrder",
+    "OperationTaken",
+    "cancel",
+    "cut",
+    "lapse",
+    "mark_paid",
+    "mark_refunded",
+    "place",
+]
