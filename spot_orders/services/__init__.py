@@ -10,6 +10,7 @@ from spot_orders.services.orders import (
     lapse,
     mark_paid,
     mark_refunded,
+    name_successor,
     place,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "lapse",
     "mark_paid",
     "mark_refunded",
+    "name_successor",
     "place",
 ]

@@ -131,6 +131,14 @@ def cancel(
 
 
 @transaction.atomic
+def name_successor(*, order_id: int, by_id: int) -> None:
+    """Note which order took the place of one that was given up for it."""
+    SpotOrder.objects.filter(
+        pk=order_id, state=SpotState.CANCELLED, replaced_by=None, closed_why="replaced"
+    ).update(replaced_by_id=by_id)
+
+
+@transaction.atomic
 def mark_refunded(*, order_id: int, why: str, actor: str, now: datetime) -> SpotOrder:
     """Note that an order was paid when it could be served no more; its money is given back.
 
