@@ -114,11 +114,20 @@ class Membership(models.Model):
             ),
             models.UniqueConstraint(fields=["organisation", "user"], name="membership_once"),
             models.UniqueConstraint(
+                fields=["organisation", "id"], name="membership_of_organisation"
+            ),
+            models.UniqueConstraint(
                 fields=["organisation"], condition=Q(role=Role.ROOT), name="membership_one_root"
             ),
             models.CheckConstraint(
                 condition=~Q(role=Role.ROOT) | Q(deactivated_at=None),
                 name="membership_root_is_active",
+            ),
+        ]
+        indexes = [
+            # The list of accounts, a page of thousands at a time.
+            models.Index(
+                fields=["organisation", "-registered_at", "-id"], name="membership_newest"
             ),
         ]
 

@@ -4,9 +4,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 
-from accounts.models import Membership, Organisation
+from accounts.enums import Role
+from accounts.models import Membership, Organisation, User
 from plans.models import MainContract
-from seats.enums import Cause
+from seats.enums import Cause, ImportState, Problem, RowState
 from spot_orders.models import SpotOrder
 
 
@@ -77,6 +78,8 @@ class Group(models.Model):
 class GroupMember(models.Model):
     """An account's place in a group; deactivation does not change it. Rule: S2-11."""
 
+    # Both of one organisation, by keys that name it (seats/migrations/0003).
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="members")
     membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="groups")
 
@@ -87,3 +90,101 @@ class GroupMember(models.Model):
 
     def __str__(self) -> str:
         return f"{self.membership_id} in {self.group_id}"
+
+
+class Invitation(models.Model):
+    """That a person was asked to sign in: by a link to set a password, or to sign in as before.
+
+    `name`: what the root calls the person, which says nothing of an account elsewhere. `token_digest`:
+    SHA-256 of what the link holds; a new link replaces it, and so ends the one before. Without it the
+    person had a password already. `used_at`: a password was set by it. Rule: F69.
+    """
+
+    membership = models.OneToOneField(
+        Membership, on_delete=models.CASCADE, related_name="invitation"
+    )
+    name = models.CharField(max_length=120, blank=True)
+    token_digest = models.BinaryField(max_length=32, null=True, unique=True)
+    sent_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("sent_at")), name="invitation_ends_after_it_begins"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"invitation of membership {self.membership_id}"
+
+
+class AccountImport(models.Model):
+    """Accounts to be registered from a file, checked whole before it is confirmed. The file is not kept.
+
+    `operation`: of the form that sent it (R3); `created_by` confirmed it too. Rows are forgotten with it.
+    """
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    operation = models.UUIDField()
+    state = models.CharField(max_length=8, choices=ImportState, default=ImportState.CHECKED)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "operation"], name="account_import_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(state=ImportState.CHECKED, confirmed_at=None, done_at=None)
+                | Q(state=ImportState.RUNNING, confirmed_at__isnull=False, done_at=None)
+                | Q(state=ImportState.DONE, confirmed_at__isnull=False, done_at__isnull=False),
+                name="account_import_at_iff_state",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["id"], condition=Q(state=ImportState.RUNNING), name="account_import_running"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"import {self.pk} of organisation {self.organisation_id}"
+
+
+class ImportRow(models.Model):
+    """A row of an import, as it was read: its line in the file, and what becomes of it.
+
+    `problem` and `about`: what is wrong with it, and the word or line that it is about.
+    """
+
+    batch = models.ForeignKey(AccountImport, on_delete=models.CASCADE, related_name="rows")
+    line = models.PositiveIntegerField()
+    email = models.CharField(max_length=254, blank=True)
+    name = models.CharField(max_length=120, blank=True)
+    role = models.CharField(max_length=8, choices=Role, default=Role.MEMBER)
+    groups = models.JSONField(default=list)
+    state = models.CharField(max_length=10, choices=RowState)
+    problem = models.CharField(max_length=12, choices=Problem, blank=True)
+    about = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "line"], name="import_row_once"),
+            models.CheckConstraint(
+                condition=Q(state=RowState.WRONG) ^ Q(problem=""), name="import_row_wrong_iff_problem"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["batch", "line"], condition=Q(state=RowState.READY), name="import_row_to_do"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"line {self.line} of import {self.batch_id}"
