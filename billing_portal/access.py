@@ -40,6 +40,8 @@ ACCESS: dict[str, Access] = {
     "order_receipt": ROOT,
     "contract": ROOT,
     "contract_ics": ROOT,
+    "archive": ROOT,
+    "archive_file": ROOT,
     "order": ROOT,
     "order_start": ROOT,
     "order_licences": ROOT,

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "payments",
     "ordering",
     "cancellation",
+    "archives",
     "pages",
     "demo",
 ]

@@ -12,6 +12,7 @@ urlpatterns = [
     path("o/<uuid:organisation>/", include("billing.urls")),
     path("o/<uuid:organisation>/", include("payments.urls")),
     path("o/<uuid:organisation>/", include("ordering.urls")),
+    path("o/<uuid:organisation>/", include("archives.urls")),
     path("healthz", healthz, name="healthz"),
     path("api/v1/", include("usage.urls")),
     path(

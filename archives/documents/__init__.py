@@ -1,0 +1,1 @@
+"""What an archive says, file by file."""

@@ -1,0 +1,1 @@
+"""What an organisation has in the portal, as its archive tells it."""

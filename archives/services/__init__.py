@@ -1,0 +1,1 @@
+"""Archives are asked for, made in the background, and deleted after their time."""
