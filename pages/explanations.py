@@ -13,6 +13,7 @@ from billing.rules.explanations import (
     FeeWhy,
     LineBackWhy,
     RateBackWhy,
+    SpotWhy,
     TierWhy,
     UsageWhy,
 )
@@ -35,8 +36,8 @@ def steps(line: Line, currency: str, _: Words) -> Sequence[str]:
             return _adjustment(why, line, currency, _)
         case CreditWhy():
             return _credit(why, _)
-        case LineBackWhy() | RateBackWhy():
-            # Of a credit note's lines, which no month's view holds.
+        case SpotWhy() | LineBackWhy() | RateBackWhy():
+            # Of a spot invoice's and a credit note's lines, which no month's view holds.
             return ()
     assert_never(why)
 

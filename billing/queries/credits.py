@@ -10,6 +10,7 @@ from billing.enums import TaxCode
 from billing.models import Invoice, InvoiceLine, TaxSummary
 from billing.queries.stored import Reader, stored_lines, stored_taxes
 from billing.rules.credits import Original
+from billing.rules.explanations import order_of
 from core.money import Rounding
 from core.months import BillingMonth
 
@@ -54,7 +55,7 @@ def left_of(invoice: Invoice) -> Left:
 
 def original(invoice: Invoice, reader: Reader) -> Original:
     """Return an issued invoice as its credit notes see it."""
-    lines = InvoiceLine.objects.filter(invoice=invoice).order_by("position")
+    lines = list(InvoiceLine.objects.filter(invoice=invoice).order_by("position"))
     taxes = TaxSummary.objects.filter(invoice=invoice).order_by("tax_code")
     return Original(
         month=BillingMonth.of_day(invoice.month),
@@ -78,4 +79,5 @@ def original(invoice: Invoice, reader: Reader) -> Original:
             reader,
         ),
         taxes=stored_taxes((tax.tax_code, tax.rate, tax.net, tax.tax) for tax in taxes),
+        order=next((order_of(line.explanation) for line in lines), ""),
     )

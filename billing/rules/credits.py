@@ -27,12 +27,16 @@ class NotAnAmount(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """An issued invoice as a credit note sees it: its lines by position, its taxes by code."""
+    """An issued invoice as a credit note sees it: its lines by position, its taxes by code.
+
+    `order`: the number of the spot order that it bills, if it bills one.
+    """
 
     month: BillingMonth
     rounding: Rounding
     lines: tuple[Line, ...]
     taxes: tuple[TaxLine, ...]
+    order: str = ""
 
     @property
     def gross(self) -> int:
@@ -157,16 +161,28 @@ def _line(tax: TaxLine, original: Original, before: Mapping[TaxCode, int], reaso
         "tax": str(tax.tax),
         "reason": reason,
     }
-    month = original.month
     return Line(
         LineKind.CREDIT,
-        month,
-        f"{month.year}年{month.month}月分の返還",
-        f"Credit for {MONTHS[month.month - 1]} {month.year}",
+        original.month,
+        *_named(original),
         None,
         None,
         Decimal(1),
         tax.net,
         tax.code,
         explanation,
+    )
+
+
+def _named(original: Original) -> tuple[str, str]:
+    """Return what a part is given back of, in Japanese and in English."""
+    if original.order:
+        return (
+            f"スポット契約(ご注文 {original.order})の返還",
+            f"Credit for spot order {original.order}",
+        )
+    month = original.month
+    return (
+        f"{month.year}年{month.month}月分の返還",
+        f"Credit for {MONTHS[month.month - 1]} {month.year}",
     )

@@ -1,8 +1,8 @@
-"""The stored explanation of a line, read back as values. `rating` writes them."""
+"""The stored explanation of a line, read back as values. `rating`, `spot` and `credits` write them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -23,6 +23,32 @@ class FeeWhy:
     unit_net: int
     accounts: int | None
     in_force_at: date
+
+
+@dataclass(frozen=True, slots=True)
+class SpotWhy:
+    """Months of a spot order at one price: `steps` × `unit_net` × `months`, in minor units. Rule: S2-07.
+
+    From `first_on` to `end_on` (half open), at the prices of the plan that holds when each begins.
+    """
+
+    order: str
+    plan: str
+    version: int
+    accounts: int
+    steps: int
+    unit_net: int
+    months: int
+    first_on: date
+    end_on: date
+
+    @property
+    def last_on(self) -> date:
+        return self.end_on - timedelta(days=1)
+
+    @property
+    def month_net(self) -> int:
+        return self.steps * self.unit_net
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +140,7 @@ class RateBackWhy:
         return self.gross - self.tax
 
 
-Why = FeeWhy | UsageWhy | AdjustmentWhy | CreditWhy | LineBackWhy | RateBackWhy
+Why = FeeWhy | SpotWhy | UsageWhy | AdjustmentWhy | CreditWhy | LineBackWhy | RateBackWhy
 
 
 def parse(stored: Mapping[str, Any]) -> Why:
@@ -123,6 +149,11 @@ def parse(stored: Mapping[str, Any]) -> Why:
         return _parse(stored)
     except (KeyError, TypeError, ValueError, ArithmeticError) as fault:
         raise NotAnExplanation(repr(fault)) from fault
+
+
+def order_of(stored: Mapping[str, Any]) -> str:
+    """Return the number of the spot order that a line bills; empty for every other line."""
+    return str(stored["order"]) if stored.get("kind") == "spot" else ""
 
 
 def usage_of(why: Why) -> UsageWhy | None:
@@ -142,6 +173,18 @@ def _parse(stored: Mapping[str, Any]) -> Why:
                 unit_net=int(stored["unit_net"]),
                 accounts=None if stored["accounts"] is None else int(stored["accounts"]),
                 in_force_at=date.fromisoformat(stored["in_force_at"]),
+            )
+        case "spot":
+            return SpotWhy(
+                order=stored["order"],
+                plan=stored["plan"],
+                version=int(stored["version"]),
+                accounts=int(stored["accounts"]),
+                steps=int(stored["steps"]),
+                unit_net=int(stored["unit_net"]),
+                months=int(stored["months"]),
+                first_on=date.fromisoformat(stored["first_on"]),
+                end_on=date.fromisoformat(stored["end_on"]),
             )
         case "usage":
             return _usage(stored)

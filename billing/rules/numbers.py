@@ -24,15 +24,16 @@ def written(prefix: str, number: int, kind: str = InvoiceKind.MONTHLY) -> str:
 def parse(typed: str, prefix: str) -> Typed | None:
     """Return the number that somebody typed, with or without prefix and zeros; None if it is none.
 
-    With a prefix it is a number of that kind; a credit note's is known without the vendor's too.
-    Numbers beyond what a database column holds are none.
+    With a prefix it is a number of that kind; what tells a credit note or a spot invoice is known
+    without the vendor's too. Numbers beyond what a database column holds are none.
     """
     text = typed.strip().upper()
     digits = text.removeprefix(prefix.upper())
     kind = None if digits == text else InvoiceKind.MONTHLY
-    mark = _MARKS[InvoiceKind.CREDIT_NOTE]
-    if digits.startswith(mark):
-        digits, kind = digits.removeprefix(mark), InvoiceKind.CREDIT_NOTE
+    for marked, mark in _MARKS.items():
+        if mark and digits.startswith(mark):
+            digits, kind = digits.removeprefix(mark), marked
+            break
     if not (digits.isascii() and digits.isdecimal()) or len(digits) > 18:
         return None
     return Typed(int(digits), kind)

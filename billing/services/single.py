@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from uuid import UUID, uuid4
 
+from accounts.enums import PaymentTerms
 from accounts.models import Organisation
 from billing.enums import InvoiceKind
 from billing.models import Invoice, InvoiceLine, TaxSummary
@@ -22,7 +23,8 @@ from plans.models import VendorVersion
 class Document:
     """What is to be issued. `lines` and `taxes` add up; `organisation` is locked.
 
-    `operation`: who asks, once; `corrects`: of a credit note, the invoice.
+    `operation`: who asks, once; `corrects`: of a credit note, the invoice; `paid_with`: how it was
+    paid, where it is not as the organisation's months are.
     """
 
     kind: InvoiceKind
@@ -38,6 +40,7 @@ class Document:
     taxes: Sequence[TaxLine]
     operation: UUID
     corrects: Invoice | None = None
+    paid_with: PaymentTerms | None = None
 
 
 def issue(
@@ -89,10 +92,17 @@ def _unsealed(document: Document, now: datetime) -> Invoice:
         tax_rounding=document.rounding,
         line_count=len(document.lines),
         vendor=document.vendor,
-        recipient=store.recipient_of(document.organisation),
+        recipient=_recipient(document),
         corrects=document.corrects,
         operation=document.operation,
     )
+
+
+def _recipient(document: Document) -> dict[str, Json]:
+    recipient = store.recipient_of(document.organisation)
+    if document.paid_with is not None:
+        recipient["payment_terms"] = document.paid_with.value
+    return recipient
 
 
 def _line(line: Line, invoice: Invoice, position: int) -> InvoiceLine:

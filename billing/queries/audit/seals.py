@@ -189,7 +189,7 @@ TRAIL = (
         WHERE i.month >= %(since)s AND NOT EXISTS (
             SELECT FROM core_auditentry e WHERE e.chain = i.organisation_id
               AND e.action = CASE i.kind WHEN 'credit_note' THEN 'credit_note.issued'
-                  ELSE 'invoice.issued' END
+                  WHEN 'spot' THEN 'spot_invoice.issued' ELSE 'invoice.issued' END
               AND e.subject = 'invoice:' || i.id)
         ORDER BY 1
         """,
