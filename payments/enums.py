@@ -62,6 +62,20 @@ class PayableKind(models.TextChoices):
     SPOT_ORDER = "spot_order"
 
 
+class Unserved(models.TextChoices):
+    """Why a spot order cannot be paid, or cannot be served although it was. Rule: R10, F56.
+
+    ENDED: it lapsed or was given up. OVERDUE: something else is to be paid first.
+    """
+
+    NOT_COVERED = "not_covered", _("the paid plan no longer covers its whole period")
+    CLOSED = "closed", _("the contract was cancelled")
+    OVER = "over", _("its period is over")
+    ENDED = "ended", _("the order had lapsed or was given up")
+    LAPSED = "lapsed", _("the order has lapsed")
+    OVERDUE = "overdue", _("a payment is overdue")
+
+
 class PayableState(models.TextChoices):
     """OPEN until nothing is owed. WRITTEN_OFF: staff gave it up; VOID: it is not owed any more."""
 

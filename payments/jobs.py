@@ -26,3 +26,7 @@ MARK_OVERDUE = Job("payments.mark_overdue")
 CLOSE_VISIT = Job("payments.close_visit", queue=GATEWAY_QUEUE)
 # Payload: charge_id. Somebody wants the receipt of a payment as a PDF.
 MAKE_RECEIPT = Job("payments.make_receipt", queue=PDF_QUEUE)
+# Payload: payable_id. A spot order is paid: it is served, or given back.
+SERVE_SPOT = Job("payments.serve_spot")
+# Payload: order_id. A spot order was not paid within its time.
+LAPSE_SPOT = Job("payments.lapse_spot", queue=GATEWAY_QUEUE)

@@ -194,6 +194,11 @@ class Payable(models.Model):
                 name="payable_to_become_overdue",
             ),
             models.Index(F("closed_at").desc(nulls_first=True), name="payable_newest"),
+            models.Index(
+                fields=["id"],
+                condition=Q(kind=PayableKind.SPOT_ORDER, invoice=None, captured__gt=0),
+                name="payable_to_serve",
+            ),
         ]
 
     def __str__(self) -> str:

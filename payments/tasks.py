@@ -18,6 +18,8 @@ from payments.services import (
     receipts,
     reconcile,
     refunds,
+    serving,
+    spots,
 )
 from payments.services.charges import AccountDiffers
 
@@ -62,6 +64,30 @@ def close_visit(payload: work.Payload, now: datetime) -> None:
         paying.leave_unfinished(
             payable_id=int(str(payload["payable_id"])), actor="system:collection", now=now
         )
+    except charges.NotNow as later:
+        raise work.NotYet(later.again_at) from later
+    except charges.Stopped as why:
+        raise work.NotYet(now + timedelta(hours=1)) from why
+    except charges.AccountDiffers as fault:
+        raise work.Park(f"It belongs to another account than the settings name: {fault}") from fault
+
+
+@work.plans_work
+def plan_spot_orders(now: datetime) -> None:
+    spots.plan(now)
+
+
+@work.handles(jobs.SERVE_SPOT)
+def serve_spot(payload: work.Payload, now: datetime) -> None:
+    serving.serve(payable_id=int(str(payload["payable_id"])), now=now)
+
+
+@work.handles(jobs.LAPSE_SPOT)
+def lapse_spot(payload: work.Payload, now: datetime) -> None:
+    try:
+        spots.lapse(order_id=int(str(payload["order_id"])), now=now)
+    except charges.AttemptUnderWay as hindrance:
+        raise work.NotYet(now + timedelta(minutes=5)) from hindrance
     except charges.NotNow as later:
         raise work.NotYet(later.again_at) from later
     except charges.Stopped as why:

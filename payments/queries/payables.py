@@ -15,6 +15,7 @@ from payments.enums import (
     Hold,
     JourneyState,
     MethodState,
+    PayableKind,
     PayableState,
     RefundKind,
     RefundState,
@@ -24,6 +25,8 @@ from payments.models import Charge, Payable, PaymentMethod, Refund
 from payments.rules import dunning
 
 _BALANCE = F("gross") - F("credited") - F("captured") + F("refunded")
+# An order that nobody has paid yet is no debt: it lapses.
+_IS_DEBT = ~Q(kind=PayableKind.SPOT_ORDER, invoice=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,9 @@ def is_overdue(organisation_id: int) -> bool:
 
 def open_of(organisation: Organisation) -> QuerySet[Payable]:
     """Return what an organisation owes, the oldest due first."""
-    return Payable.objects.filter(organisation=organisation, state=PayableState.OPEN).order_by(
-        "due_on", "id"
-    )
+    return Payable.objects.filter(
+        _IS_DEBT, organisation=organisation, state=PayableState.OPEN
+    ).order_by("due_on", "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +96,18 @@ def of_invoices(organisation: Organisation, invoice_ids: Sequence[int]) -> Mappi
 
     An invoice just issued has none yet.
     """
-    rows = _listed(organisation).filter(invoice_id__in=invoice_ids)
+    rows = listed(organisation).filter(invoice_id__in=invoice_ids)
     return {row.invoice_id: Listed(row, row.taken_by or "") for row in rows if row.invoice_id}
 
 
 def of_invoice(organisation: Organisation, invoice: UUID) -> Listed | None:
     """Return the payable of the invoice with this public id, in one statement."""
-    row = _listed(organisation).filter(invoice__public_id=invoice).first()
+    row = listed(organisation).filter(invoice__public_id=invoice).first()
     return Listed(row, row.taken_by or "") if row else None
 
 
-def _listed(organisation: Organisation) -> QuerySet[Payable, Any]:
+def listed(organisation: Organisation) -> QuerySet[Payable, Any]:
+    """Return payables with `taken_by`, the gateway through which the money came last."""
     taken_by = (
         Charge.objects.filter(payable=OuterRef("pk"), state=ChargeState.SUCCEEDED)
         .order_by("-id")
@@ -130,7 +134,7 @@ def owed_by(organisation: Organisation) -> list[Owed]:
     """Return what is open, an entry a currency, in one statement; empty where nothing is owed."""
     is_overdue = Q(overdue_at__isnull=False)
     rows = (
-        Payable.objects.filter(organisation=organisation, state=PayableState.OPEN)
+        Payable.objects.filter(_IS_DEBT, organisation=organisation, state=PayableState.OPEN)
         .order_by("currency")
         .values("currency")
         .annotate(

@@ -14,7 +14,15 @@ from billing.rules import numbers
 from core import audit
 from core.work import Job, Piece
 from payments import jobs
-from payments.enums import LIVE, STAFF_HOLDS, ChargeState, Hold, MethodState, PayableState
+from payments.enums import (
+    LIVE,
+    STAFF_HOLDS,
+    ChargeState,
+    Hold,
+    MethodState,
+    PayableKind,
+    PayableState,
+)
 from payments.models import Charge, ChargingStop, Payable, PaymentMethod
 from payments.queries import payables
 from payments.rules import dunning, sums
@@ -52,10 +60,12 @@ def plan(now: datetime) -> None:
 def resume(*, organisation_id: int, now: datetime) -> int:
     """Charge what is open, a method that works being there (again); return how many payables.
 
-    The caller holds the organisation's lock. What differs stays with staff.
+    The caller holds the organisation's lock. What differs stays with staff; a spot order is its
+    customer's to pay.
     """
     return (
         Payable.objects.filter(organisation_id=organisation_id, state=PayableState.OPEN)
+        .exclude(kind=PayableKind.SPOT_ORDER)
         .exclude(hold__in=sorted(STAFF_HOLDS))
         .update(hold=Hold.NOTHING, next_charge_at=now, declines=0, first_failed_at=None)
     )
@@ -66,6 +76,7 @@ def hold_all(*, organisation_id: int, hold: Hold, now: datetime) -> int:
     """Charge nothing of an organisation by itself until `resume`; return how many payables."""
     return (
         Payable.objects.filter(organisation_id=organisation_id, state=PayableState.OPEN)
+        .exclude(kind=PayableKind.SPOT_ORDER)
         .exclude(hold__in=sorted(STAFF_HOLDS))
         .update(hold=hold, next_charge_at=None)
     )
@@ -110,6 +121,7 @@ def mark_overdue(*, payable_id: int, now: datetime) -> bool:
     changed = (
         Payable.objects.filter(pk=payable_id, state=PayableState.OPEN, overdue_at=None)
         .exclude(hold=Hold.NOTHING)
+        .exclude(kind=PayableKind.SPOT_ORDER, invoice=None)
         .update(overdue_at=now)
     )
     if not changed:

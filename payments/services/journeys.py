@@ -43,20 +43,24 @@ class NoJourney(LookupError):
     """There is no such journey of this person in this organisation."""
 
 
-class OtherSession(Exception):
-    """Who comes back has signed in anew since setting out."""
-
-
-class Expired(Exception):
-    """The payer came back too late."""
-
-
-class CameBackBefore(Exception):
-    """The way back was used before; `journey` tells how it went."""
+class NoWayBack(Exception):
+    """The way back cannot be used; `journey` tells how it went."""
 
     def __init__(self, journey: Journey) -> None:
         super().__init__(journey.state)
         self.journey = journey
+
+
+class OtherSession(NoWayBack):
+    """Who comes back has signed in anew since setting out."""
+
+
+class Expired(NoWayBack):
+    """The payer came back too late."""
+
+
+class CameBackBefore(NoWayBack):
+    """The way back was used before."""
 
 
 class ApprovalElsewhere(Exception):
@@ -169,10 +173,10 @@ def come_back(
     if journey is None:
         raise NoJourney
     if bytes(journey.session_digest) != _digest(traveller.session):
-        raise OtherSession
+        raise OtherSession(journey)
     if not claimed:
         if journey.state in {JourneyState.OPEN, JourneyState.EXPIRED}:
-            raise Expired
+            raise Expired(journey)
         raise CameBackBefore(journey)
     if purpose is JourneyPurpose.METHOD:
         jobs.FINISH_JOURNEY.enqueue(

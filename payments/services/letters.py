@@ -12,10 +12,13 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import translation
 from django.utils.functional import Promise
+from django.utils.text import format_lazy
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts import queries as accounts
 from accounts.enums import Language
@@ -23,16 +26,17 @@ from accounts.models import Organisation
 from accounts.queries import Addressee
 from billing.models import Invoice
 from billing.rules import numbers
-from core import letters
+from core import letters, money
 from core.letters import Letter, Sender
 from core.months import BillingMonth
-from payments.enums import MethodState, PayableKind
+from payments.enums import ChargeState, MethodState, PayableKind, Unserved
 from payments.gateways import registry
 from payments.gateways.base import Gateway
 from payments.models import Charge, Payable, PaymentMethod, Refund, SupportRequest
 from payments.rules import dunning
 from plans import queries as plans
 from plans.models import VendorVersion
+from spot_orders.models import SpotOrder
 
 # Who takes the portal into use, or upgrades it, is not told of invoices of the past.
 TOLD_WITHIN = timedelta(days=14)
@@ -40,6 +44,8 @@ TOLD_WITHIN = timedelta(days=14)
 _INVOICE_PAGE = "invoice"
 _RECEIPT_PAGE = "receipt"
 _PLAN_PAGE = "plan"
+# Of a room above: only its name is known here.
+_ORDER_PAGE = "order_spot_order"
 
 
 class _Way(NamedTuple):
@@ -72,7 +78,7 @@ def invoices_issued(payables: Iterable[Payable], now: datetime) -> int:
         return 0
     Payable.objects.filter(pk__in=[row.pk for row in rows]).update(announced_at=now)
     told = [(row, row.invoice) for row in rows if row.invoice and _is_news(row, row.invoice)]
-    readers = accounts.addressees(row.organisation_id for row, _ in told)
+    readers = accounts.addressees(row.organisation_id for row, _invoice in told)
     ways = _ways(readers)
     written = [
         _to_root(
@@ -106,8 +112,67 @@ def payment_received(charge: Charge, now: datetime) -> None:
             "way": _way(charge.method) if charge.method else _Way(company=_company(charge.gateway)),
             "receipt_url": _invoice_url(charge.payable, _RECEIPT_PAGE),
             "invoice_url": _invoice_url(charge.payable),
+            "is_order": charge.payable.invoice is None,
         },
         now,
+    )
+
+
+def spot_confirmed(payable: Payable, order: SpotOrder, now: datetime) -> None:
+    """Tell the root that a spot order is paid and holds, with its invoice. Rule: S2-28, B-13."""
+    invoice = payable.invoice
+    _tell_root(
+        payable.organisation_id,
+        "spot_confirmed",
+        {
+            "order": order,
+            "last_on": order.until_on - timedelta(days=1),
+            "paid_on": _on(now),
+            "invoice_number": _number(invoice) if invoice else "",
+            "order_url": _order_url(order),
+            "invoice_url": _invoice_url(payable),
+        },
+        now,
+    )
+
+
+def spot_not_taken(payable: Payable, charge: Charge, now: datetime) -> None:
+    """Tell the root that a payment which was being confirmed came to nothing; the order is kept."""
+    _tell_about_order(
+        payable, "spot_not_taken", {"charge": charge, "company": _company(charge.gateway)}, now
+    )
+
+
+def spot_lapsed(payable: Payable, order: SpotOrder, now: datetime) -> None:
+    """Tell the root that an order was not paid in time, and that nothing was charged. Rule: S2-28."""
+    _tell_about_order(payable, "spot_lapsed", {"placed_on": _on(order.placed_at)}, now)
+
+
+def spot_refunded(payable: Payable, order: SpotOrder, why: Unserved, now: datetime) -> None:
+    """Tell root and staff of an order that was paid and cannot be served: its money goes back. Rule: R10."""
+    charge = payable.charges.filter(state=ChargeState.SUCCEEDED).order_by("-id").first()
+    gateway = charge.gateway if charge else ""
+    _tell_about_order(
+        payable,
+        "spot_refunded",
+        {
+            "why": why.label,
+            "company": _company(gateway),
+            "is_by_invoice": _is_by_invoice(gateway),
+        },
+        now,
+    )
+    staff_alert(
+        format_lazy(_("{number}: paid, and cannot be served"), number=order.number),
+        [
+            format_lazy(
+                _("The money is given back by itself: {why}."),
+                why=why.label,
+            ),
+            f"{money.written(payable.gross, payable.currency)} · {order.first_on} – {order.end_on}",
+        ],
+        organisation_id=payable.organisation_id,
+        now=now,
     )
 
 
@@ -229,7 +294,7 @@ def staff_alert(
 
 def _about_method(template: str, method: PaymentMethod, now: datetime) -> None:
     open_numbers = Payable.objects.filter(
-        organisation_id=method.organisation_id, closed_at=None
+        ~Q(kind=PayableKind.SPOT_ORDER), organisation_id=method.organisation_id, closed_at=None
     ).order_by("pk")
     _tell_root(
         method.organisation_id,
@@ -244,6 +309,24 @@ def _about_method(template: str, method: PaymentMethod, now: datetime) -> None:
 
 
 _NAMED = 12
+
+
+def _tell_about_order(
+    payable: Payable, template: str, values: Mapping[str, object], now: datetime
+) -> None:
+    order = payable.spot_order
+    if order is not None:
+        _tell_root(
+            payable.organisation_id,
+            template,
+            {
+                "order": order,
+                "last_on": order.end_on - timedelta(days=1),
+                "order_url": _order_url(order),
+                **values,
+            },
+            now,
+        )
 
 
 def _tell_root(
@@ -378,11 +461,17 @@ def _number(note: Invoice) -> str:
 
 
 def _invoice_url(payable: Payable, name: str = _INVOICE_PAGE) -> str:
-    """Return a page of the invoice that is owed; that of plan and method where there is none."""
-    organisation = payable.organisation.public_id
-    if payable.invoice is None:
-        return _page(_PLAN_PAGE, organisation)
-    return _page(name, organisation, payable.invoice.public_id)
+    """Return a page of the invoice that is owed; of the order, or of plan and method, where there is none."""
+    if payable.invoice is not None:
+        return _page(name, payable.organisation.public_id, payable.invoice.public_id)
+    if payable.spot_order is not None:
+        return _order_url(payable.spot_order)
+    return _page(_PLAN_PAGE, payable.organisation.public_id)
+
+
+def _order_url(order: SpotOrder) -> str:
+    kwargs = {"organisation": order.organisation.public_id, "order": order.public_id}
+    return f"{settings.PORTAL_ORIGIN}{reverse(_ORDER_PAGE, kwargs=kwargs)}"
 
 
 def _page(name: str, organisation: UUID, invoice: UUID | None = None) -> str:

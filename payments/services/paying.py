@@ -20,7 +20,7 @@ from payments.gateways.base import Entry
 from payments.models import Charge, Journey, Payable
 from payments.queries import payables as queries
 from payments.rules import dunning
-from payments.services import charges, journeys
+from payments.services import charges, journeys, serving
 from payments.services.charges import AttemptUnderWay, Places, Shown
 from payments.services.journeys import Traveller
 
@@ -51,9 +51,15 @@ def pay_with_method(*, payable_id: int, shown: Shown, actor: str, now: datetime)
     HeldByStaff, NotAsShown, AttemptUnderWay, NoMethod, AccountDiffers, and NotNow or Stopped where
     the provider was not reached: nothing is under way then. Rule: R3, F04.
     """
-    leave_unfinished(payable_id=payable_id, actor=actor, now=now)
     if not queries.has_usable_method(payable_id):
+        leave_unfinished(payable_id=payable_id, actor=actor, now=now)
         raise charges.NoMethod
+    return charge_now(payable_id=payable_id, shown=shown, actor=actor, now=now)
+
+
+def charge_now(*, payable_id: int, shown: Shown, actor: str, now: datetime) -> Charge:
+    """Charge the registered method, also one whose company bills the payer itself. Raises as above."""
+    leave_unfinished(payable_id=payable_id, actor=actor, now=now)
     charge = charges.prepare(
         payable_id=payable_id, initiator=Initiator.CUSTOMER, actor=actor, now=now, shown=shown
     )
@@ -119,8 +125,9 @@ def come_back(*, journey: Journey, now: datetime) -> Charge:
     """
     charge_id = _charge_of(journey)
     charges.carry_out(charge_id=charge_id, now=now)
-    charge = Charge.objects.get(pk=charge_id)
+    charge = Charge.objects.select_related("payable").get(pk=charge_id)
     _end(journey, charge, now)
+    serving.serve_if_taken(charge, now)
     return charge
 
 

@@ -27,6 +27,8 @@ from payments.views.journeys import SeeOther, traveller_of
 from plans import queries as plans
 
 _REGISTERED = "method"
+# Of a room above: only its name is known here.
+_ORDER_PAGE = "order_spot_order"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -77,19 +79,22 @@ def come_back(request: PortalRequest, state: str) -> HttpResponse:
                 ),
             )
         return _to_invoice(request, _charge_of(before.journey))
-    except journeys.OtherSession:
-        messages.warning(
+    except journeys.OtherSession as other:
+        return _no_way_back(
             request,
+            other.journey,
             _(
                 "You signed in again in the meantime, so nothing was paid. Pay from the invoice again."
             ),
+            _("You signed in again in the meantime, so nothing was paid. Pay the order again."),
         )
-        return redirect("invoices", request.organisation.public_id)
-    except journeys.Expired:
-        messages.warning(
-            request, _("You came back too late, so nothing was paid. Pay from the invoice again.")
+    except journeys.Expired as late:
+        return _no_way_back(
+            request,
+            late.journey,
+            _("You came back too late, so nothing was paid. Pay from the invoice again."),
+            _("You came back too late, so nothing was paid. Pay the order again."),
         )
-        return redirect("invoices", request.organisation.public_id)
     try:
         charge = paying.come_back(journey=journey, now=now)
     except (charges.NotNow, charges.Stopped, charges.AccountDiffers):
@@ -211,6 +216,11 @@ def _say(request: PortalRequest, charge: Charge) -> None:
         messages.warning(
             request, _("The payment was not approved. Nothing was charged; you can pay again.")
         )
+    elif charge.state == ChargeState.CANCELLED:
+        messages.warning(
+            request,
+            _("What you wanted to pay for has changed meanwhile, so nothing was charged."),
+        )
     else:
         _say_confirming(request)
 
@@ -226,7 +236,21 @@ def _say_confirming(request: PortalRequest) -> None:
 
 
 def _charge_of(journey: Journey) -> Charge:
-    return Charge.objects.select_related("payable__invoice").get(journey=journey)
+    return Charge.objects.select_related("payable__invoice", "payable__spot_order").get(
+        journey=journey
+    )
+
+
+def _no_way_back(
+    request: PortalRequest, journey: Journey, of_invoice: str, of_order: str
+) -> HttpResponse:
+    """Say why a payer's return counts for nothing, where it can be paid again."""
+    charge = _charge_of(journey)
+    if charge.payable.spot_order is None:
+        messages.warning(request, of_invoice)
+        return redirect("invoices", request.organisation.public_id)
+    messages.warning(request, of_order)
+    return _to_invoice(request, charge)
 
 
 def _no_journey(request: PortalRequest) -> HttpResponse:
@@ -242,6 +266,12 @@ def _no_journey(request: PortalRequest) -> HttpResponse:
 
 
 def _to_invoice(request: PortalRequest, charge: Charge) -> HttpResponse:
+    """Lead a payer who is back to what was paid: an invoice, or the wizard's page of a spot order."""
+    order = charge.payable.spot_order
+    if order is not None:
+        return redirect(
+            _ORDER_PAGE, organisation=request.organisation.public_id, order=order.public_id
+        )
     return _to_page(request, charge.payable)
 
 

@@ -27,6 +27,7 @@ from payments.gateways.base import (
     Waiting,
 )
 from payments.models import Charge, Payable
+from payments.queries import spots
 from payments.rules import dunning
 from payments.services import letters, stops
 from payments.services.charges import intents
@@ -47,6 +48,9 @@ from payments.services.moves import SCHEDULE, MovedBefore, move_charge
 
 log = logging.getLogger(__name__)
 
+# The code of an attempt that was given up because its spot order can no longer be served.
+NOT_SERVABLE = "not_servable"
+
 
 def carry_out(*, charge_id: int, now: datetime, places: Places = NOWHERE) -> Approval | None:
     """Go on with an attempt as far as it goes; return where its payer has to go, if anywhere.
@@ -60,6 +64,9 @@ def carry_out(*, charge_id: int, now: datetime, places: Places = NOWHERE) -> App
     while (step := _next_step(charge, gateway, now)) is not None:
         before = Before.of(charge)
         _check_stops(charge)
+        if step is Step.CAPTURE and not _is_servable(charge, now):
+            cancel(charge_id=charge.pk, code=NOT_SERVABLE, actor=SCHEDULE, now=now)
+            return None
         if not _send(charge, step, now):
             return None
         answer = _call(charge, gateway, before, places, now)
@@ -194,6 +201,18 @@ def _is_approved(charge: Charge, gateway: Gateway, now: datetime) -> bool:
     if isinstance(outcome, Settled | Declined | Pending):
         settle(charge_id=charge.pk, outcome=outcome, now=now)
     return isinstance(outcome, Waiting) and outcome.is_approved
+
+
+def _is_servable(charge: Charge, now: datetime) -> bool:
+    """Return whether what would be paid can still be delivered: a spot order alone may not be. Rule: F56.
+
+    It may change until the money is in; then it is given back (R10).
+    """
+    payable = Payable.objects.select_related("spot_order__organisation").get(pk=charge.payable_id)
+    order = payable.spot_order
+    if order is None or payable.invoice_id is not None:
+        return True
+    return spots.why_not_served(order, now) is None
 
 
 def _check_stops(charge: Charge) -> None:

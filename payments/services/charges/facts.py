@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from payments.enums import Unserved
 from payments.gateways.base import Account, Gateway
 from payments.models import Charge, Journey, PaymentMethod
 
@@ -38,6 +39,14 @@ class HeldByStaff(Exception):
 
 class NotAsShown(Exception):
     """What is owed, or what was tried, is not what the payer was shown. Rule: R3, F51."""
+
+
+class NotServable(Exception):
+    """What would be paid could not be delivered; nothing is charged. Rule: F56."""
+
+    def __init__(self, why: Unserved) -> None:
+        super().__init__(why.value)
+        self.why = why
 
 
 class NotNow(Exception):

@@ -11,6 +11,7 @@ from payments.enums import LIVE, STAFF_HOLDS, ChargeState, Initiator, MethodStat
 from payments.gateways import registry
 from payments.gateways.base import Gateway
 from payments.models import Charge, Payable, PaymentMethod
+from payments.queries import spots
 from payments.rules import dunning
 from payments.services import stops
 from payments.services.charges.facts import (
@@ -19,6 +20,7 @@ from payments.services.charges.facts import (
     NoMethod,
     NotAsShown,
     NotOwed,
+    NotServable,
     Shown,
     Stopped,
     TooSoon,
@@ -26,6 +28,7 @@ from payments.services.charges.facts import (
 )
 from payments.services.moves import note_new
 from plans import queries as plans
+from spot_orders.models import SpotOrder
 
 
 @transaction.atomic
@@ -39,11 +42,11 @@ def prepare(
 ) -> Charge:
     """Store the intent to charge what is owed to the registered method; nothing is sent yet.
 
-    Raises NotOwed, AttemptUnderWay, HeldByStaff, NotAsShown, NoMethod, Stopped, AccountDiffers,
-    TooSoon; nothing is stored then. What a customer asks for is not held up by a stop.
+    Raises NotOwed, AttemptUnderWay, NotServable, HeldByStaff, NotAsShown, NoMethod, Stopped,
+    AccountDiffers, TooSoon; nothing is stored then. What a customer asks for is not held up by a stop.
     Rule: R3, R6, R11.
     """
-    payable = _owed(payable_id, shown)
+    payable = _owed(payable_id, shown, now)
     method = PaymentMethod.objects.filter(
         organisation_id=payable.organisation_id, state=MethodState.ACTIVE
     ).first()
@@ -64,13 +67,13 @@ def prepare_once(
 ) -> Charge:
     """Store the intent to have a payer approve this one payment at a provider's pages.
 
-    Raises NotOwed, AttemptUnderWay, HeldByStaff, NotAsShown; nothing is stored then.
+    Raises NotOwed, AttemptUnderWay, NotServable, HeldByStaff, NotAsShown; nothing is stored then.
     """
-    payable = _owed(payable_id, shown)
+    payable = _owed(payable_id, shown, now)
     return _store(payable, registry.gateway(gateway), None, Initiator.CUSTOMER, actor, now)
 
 
-def _owed(payable_id: int, shown: Shown | None) -> Payable:
+def _owed(payable_id: int, shown: Shown | None, now: datetime) -> Payable:
     """Return a payable, locked, for which something is owed and nothing is under way."""
     organisation_id = Payable.objects.values_list("organisation_id", flat=True).get(pk=payable_id)
     accounts.lock(organisation_id)
@@ -79,9 +82,20 @@ def _owed(payable_id: int, shown: Shown | None) -> Payable:
         raise NotOwed
     if payable.charges.filter(state__in=sorted(LIVE)).exists():
         raise AttemptUnderWay
+    _check_order(payable, now)
     if shown is not None:
         _check_shown(payable, shown)
     return payable
+
+
+def _check_order(payable: Payable, now: datetime) -> None:
+    """Hold a spot order against what may be delivered, before it is paid for. Rule: F56."""
+    if payable.spot_order_id is None or payable.invoice_id is not None:
+        return
+    order = SpotOrder.objects.select_related("organisation").get(pk=payable.spot_order_id)
+    why = spots.why_not_payable(order, now)
+    if why is not None:
+        raise NotServable(why)
 
 
 def _check_shown(payable: Payable, shown: Shown) -> None:

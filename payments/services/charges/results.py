@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import services as accounts
 from core import audit, money
+from payments import jobs
 from payments.enums import (
     LIVE,
     ChargeState,
@@ -15,6 +16,7 @@ from payments.enums import (
     Hold,
     Initiator,
     JourneyState,
+    PayableKind,
     PayableState,
 )
 from payments.gateways.base import (
@@ -150,6 +152,18 @@ def _book(charge: Charge, outcome: Settled, actor: str, now: datetime, reason: s
     )
     letters.payment_received(charge, now)
     _end_journey(charge, JourneyState.COMPLETED, now)
+    _ask_to_serve(payable, now)
+
+
+def _ask_to_serve(payable: Payable, now: datetime) -> None:
+    """Ask for a spot order to be served once this, the money, is committed alone. Rule: R10."""
+    if payable.kind == PayableKind.SPOT_ORDER and payable.invoice_id is None:
+        jobs.SERVE_SPOT.enqueue(
+            key=str(payable.pk),
+            due_at=now,
+            payload={"payable_id": payable.pk},
+            organisation_id=payable.organisation_id,
+        )
 
 
 def _end_journey(charge: Charge, state: JourneyState, now: datetime) -> None:
@@ -166,6 +180,8 @@ def _decline(charge: Charge, outcome: Declined, actor: str, now: datetime) -> No
         return
     if charge.state == ChargeState.STARTED:
         _leave_started(charge, actor, now)
+    # Whoever made the call reads the answer on the page; of one that came later there is a mail.
+    is_late_answer = charge.state in {ChargeState.PENDING, ChargeState.UNDECIDED}
     move_charge(
         charge,
         ChargeState.DECLINED,
@@ -184,6 +200,8 @@ def _decline(charge: Charge, outcome: Declined, actor: str, now: datetime) -> No
     )
     _end_journey(charge, JourneyState.REFUSED, now)
     payable, method = charge.payable, charge.method
+    if is_late_answer and payable.kind == PayableKind.SPOT_ORDER:
+        letters.spot_not_taken(payable, charge, now)
     # What is held already, its method having been found broken meanwhile, is tried no further.
     if (
         payable.state != PayableState.OPEN

@@ -1,0 +1,110 @@
+"""What a spot order's payment is, how it stands, and whether it may be paid or served. Rule: R10, S2-28."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from django.db.models import F
+
+from accounts.models import Organisation
+from payments.enums import LIVE, ChargeState, PayableKind, Unserved
+from payments.models import Charge, Payable
+from payments.queries import payables
+from payments.queries.payables import Listed, Outlook
+from plans import queries as plans
+from plans.rules.timeline import Refusal, Timeline
+from spot_orders.enums import SpotState
+from spot_orders.models import SpotOrder
+from spot_orders.rules import spot as rules
+
+_AT_ONCE = 500
+
+
+def payable_of(order: SpotOrder) -> Payable:
+    """Return what is owed for a spot order. Raises Payable.DoesNotExist: it was placed without one."""
+    return Payable.objects.select_related("invoice", "spot_order").get(spot_order=order)
+
+
+def outlook_of_order(order: SpotOrder) -> Outlook:
+    """Return how a spot order's payment stands, in four statements."""
+    return payables.outlook_of(payable_of(order))
+
+
+def payables_of_orders(
+    organisation: Organisation, order_ids: Sequence[int]
+) -> Mapping[int, Listed]:
+    """Return the payables of these spot orders, by order, in one statement."""
+    rows = payables.listed(organisation).filter(spot_order_id__in=order_ids)
+    return {row.spot_order_id: Listed(row, row.taken_by or "") for row in rows if row.spot_order_id}
+
+
+def why_not_payable(order: SpotOrder, now: datetime) -> Unserved | None:
+    """Return why no payment of an order may begin, if so; the organisation comes with it. Rule: F56.
+
+    Nothing is charged that could not be served, nor while something else is overdue (B-14).
+    """
+    why = why_not_served(order, now)
+    if why is None and order.lapses_at <= now:
+        why = Unserved.LAPSED
+    if why is None and payables.is_overdue(order.organisation_id):
+        why = Unserved.OVERDUE
+    return why
+
+
+def why_not_served(order: SpotOrder, now: datetime) -> Unserved | None:
+    """Return why an order that is paid cannot become a spot contract, if so. Rule: R10, F56.
+
+    That its first day is over, or that it should have lapsed while its payment was under way, is no
+    reason: a start that passes meanwhile is not moved (S2-28).
+    """
+    if order.state != SpotState.PLACED:
+        return Unserved.ENDED
+    closed_on = order.organisation.closed_on
+    if closed_on is not None and closed_on < order.end_on:
+        return Unserved.CLOSED
+    zone = plans.vendor_zone()
+    if order.end_on <= _day(now, zone):
+        return Unserved.OVER
+    if not _is_covered(plans.timeline(order.organisation, now=now), order):
+        return Unserved.NOT_COVERED
+    return None
+
+
+def _is_covered(timeline: Timeline, order: SpotOrder) -> bool:
+    """Return whether main contracts hold without a break from its first day to its end. Rule: S2-13."""
+    try:
+        chain = rules.coverage(timeline, order.first_on, order.first_on)
+    except Refusal:
+        return False
+    return chain[-1].end_on >= order.end_on
+
+
+def to_serve() -> list[tuple[int, int]]:
+    """Return (payable, organisation) of spot orders that are paid, and neither served nor given back."""
+    return list(
+        Payable.objects.filter(kind=PayableKind.SPOT_ORDER, invoice=None, captured__gt=0)
+        .filter(captured__gte=F("gross"))
+        .exclude(spot_order__state__in=[SpotState.PAID, SpotState.REFUNDED])
+        .order_by("id")
+        .values_list("pk", "organisation_id")[:_AT_ONCE]
+    )
+
+
+def to_lapse(now: datetime) -> list[tuple[int, int]]:
+    """Return (order, organisation) of orders whose time is over, and whose money is not under way."""
+    in_hand = Charge.objects.filter(state__in=sorted(LIVE - LEAVABLE)).values("payable_id")
+    return list(
+        SpotOrder.objects.filter(state=SpotState.PLACED, lapses_at__lte=now)
+        .exclude(payable__in=in_hand)
+        .exclude(payable__captured__gt=0)
+        .order_by("lapses_at", "id")
+        .values_list("pk", "organisation_id")[:_AT_ONCE]
+    )
+
+
+# Attempts of which no money is under way: they may be given up.
+LEAVABLE = frozenset({ChargeState.PREPARED, ChargeState.STARTED})
+
+
+def _day(now: datetime, zone: ZoneInfo) -> date:
+    return now.astimezone(zone).date()

@@ -1,0 +1,180 @@
+"""The payment of a spot order: made by its customer at once, never by the schedule. Rule: S2-25, R10."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from core.work import Job, Piece
+from payments import jobs
+from payments.enums import LIVE, Hold, PayableKind, PayableState
+from payments.models import Charge, Payable
+from payments.queries import spots as queries
+from payments.rules import dunning
+from payments.services import charges, letters, paying, serving
+from payments.services.charges import AttemptUnderWay, Shown
+from payments.services.journeys import Traveller
+from payments.services.moves import SCHEDULE
+from payments.services.paying import WayBack
+from payments.services.serving import serve
+from plans import queries as plans
+from spot_orders import services as spot_orders
+from spot_orders.enums import SpotState
+from spot_orders.models import SpotOrder
+
+__all__ = [
+    "give_up",
+    "lapse",
+    "open_payable",
+    "pay_with_method",
+    "plan",
+    "serve",
+    "set_out",
+]
+
+
+@transaction.atomic
+def open_payable(*, order: SpotOrder, now: datetime) -> Payable:
+    """Make what is owed for a spot order, in the transaction that places it; once for each order."""
+    payable, _ = Payable.objects.get_or_create(
+        spot_order=order,
+        defaults={
+            "organisation_id": order.organisation_id,
+            "kind": PayableKind.SPOT_ORDER,
+            "number": order.number,
+            "currency": order.currency,
+            "gross": order.gross,
+            "due_on": now.astimezone(plans.vendor_zone()).date(),
+            "state": PayableState.OPEN,
+            "hold": Hold.NOTHING,
+            # The wizard shows it; the letter of an order is its confirmation.
+            "announced_at": now,
+            "created_at": now,
+        },
+    )
+    return payable
+
+
+def pay_with_method(*, order_id: int, shown: Shown, actor: str, now: datetime) -> Charge:
+    """Charge the registered method for an order now, whatever company it is of; serve what is taken.
+
+    Paid takes the order over to bill it, which is as good as money (B-13). Raises charges.NotServable,
+    NotOwed, HeldByStaff, NotAsShown, AttemptUnderWay, NoMethod, AccountDiffers; NotNow or Stopped where
+    the provider was not reached. Nothing is charged then, and the order stays. Rule: S2-25, R3, F04.
+    """
+    charge = paying.charge_now(payable_id=_payable_id(order_id), shown=shown, actor=actor, now=now)
+    serving.serve_if_taken(charge, now)
+    return charge
+
+
+def set_out(
+    *,
+    order_id: int,
+    gateway: str,
+    shown: Shown,
+    traveller: Traveller,
+    way_back: WayBack,
+    now: datetime,
+) -> str:
+    """Send a payer to a provider's pages to pay this one order there; return their address.
+
+    Raises charges.NotServable, and what `paying.set_out` does; nothing is under way then.
+    """
+    return paying.set_out(
+        payable_id=_payable_id(order_id),
+        gateway=gateway,
+        shown=shown,
+        traveller=traveller,
+        way_back=way_back,
+        now=now,
+    )
+
+
+def give_up(
+    *, order_id: int, why: str, actor: str, now: datetime, replaced_by_id: int | None = None
+) -> SpotOrder:
+    """Give up an order that is not paid; a visit to a provider's pages is broken off first.
+
+    Raises AttemptUnderWay where money may be under way, spot_orders.MovedBefore where the order is
+    paid or closed; charges.NotNow, Stopped or AccountDiffers where a visit cannot be broken off now.
+    """
+    payable_id = _payable_id(order_id)
+    _leave(payable_id, actor, now)
+    with transaction.atomic():
+        payable = _closable(payable_id)
+        order = spot_orders.cancel(
+            order_id=order_id, why=why, actor=actor, now=now, replaced_by_id=replaced_by_id
+        )
+        serving.void(payable, now)
+    return order
+
+
+def lapse(*, order_id: int, now: datetime) -> SpotOrder:
+    """End an order that was not paid within its 24 hours, and tell the root; safe to run again.
+
+    One whose payment is under way waits for its outcome. Raises AttemptUnderWay, charges.NotNow,
+    Stopped, AccountDiffers. Rule: S2-28.
+    """
+    order = SpotOrder.objects.get(pk=order_id)
+    if order.state != SpotState.PLACED or order.lapses_at > now:
+        return order
+    payable_id = _payable_id(order_id)
+    _leave(payable_id, SCHEDULE, now)
+    with transaction.atomic():
+        payable = _closable(payable_id)
+        order.refresh_from_db()
+        if order.state != SpotState.PLACED:
+            return order
+        order = spot_orders.lapse(order_id=order_id, actor=SCHEDULE, now=now)
+        serving.void(payable, now)
+        letters.spot_lapsed(payable, order, now)
+    return order
+
+
+def plan(now: datetime) -> None:
+    """Ask for what spot orders need by `now`, found from state alone. Rule: R1, R10."""
+    _ask(jobs.SERVE_SPOT, "payable_id", queries.to_serve(), now)
+    _ask(jobs.LAPSE_SPOT, "order_id", queries.to_lapse(now), now)
+
+
+def _ask(job: Job, name: str, found: Sequence[tuple[int, int]], now: datetime) -> None:
+    if found:
+        with transaction.atomic():
+            job.enqueue_all(
+                [
+                    Piece(str(each), {name: each}, organisation_id)
+                    for each, organisation_id in found
+                ],
+                due_at=now,
+            )
+
+
+def _payable_id(order_id: int) -> int:
+    return Payable.objects.values_list("pk", flat=True).get(spot_order_id=order_id)
+
+
+def _leave(payable_id: int, actor: str, now: datetime) -> None:
+    """Break off what was begun and took nothing: a visit, or an attempt whose process died.
+
+    What its payer had approved, being back, is taken instead, and served.
+    """
+    paying.leave_unfinished(payable_id=payable_id, actor=actor, now=now)
+    charge = Charge.objects.filter(payable_id=payable_id, state__in=sorted(LIVE)).first()
+    is_left = (
+        charge is not None
+        and charge.method_id is not None
+        and charge.state in queries.LEAVABLE
+        and (charge.called_at or charge.created_at) <= now - dunning.CALL_LOST_AFTER
+    )
+    if charge is not None and is_left:
+        charges.cancel(charge_id=charge.pk, code="left_unfinished", actor=actor, now=now)
+    serve(payable_id=payable_id, now=now)
+
+
+def _closable(payable_id: int) -> Payable:
+    """Return the payable of an order, locked, for which no money is or may be under way."""
+    _order, payable = serving.locked_with_order(payable_id)
+    is_live = payable.charges.filter(state__in=sorted(LIVE)).exists()
+    if is_live or (payable.captured > payable.refunded and payable.invoice_id is None):
+        raise AttemptUnderWay
+    return payable
