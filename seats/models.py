@@ -56,6 +56,35 @@ class Deactivation(models.Model):
         return f"deactivation {self.pk} of organisation {self.organisation_id}"
 
 
+class LeavingWarning(models.Model):
+    """That a root was told that accounts leave on `border_on`, so many days before. Rule: design.md 6.5.
+
+    `stage`: 30, 7 or 1 days; the most urgent one that was reached when it was told. `count`: how many
+    would have left then.
+    """
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="leaving_warnings"
+    )
+    border_on = models.DateField()
+    stage = models.PositiveSmallIntegerField()
+    count = models.PositiveIntegerField()
+    told_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "border_on", "stage"], name="leaving_warning_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(stage__in=[30, 7, 1], count__gte=1), name="leaving_warning_of_somebody"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"warning of {self.border_on}, {self.stage} days before"
+
+
 class Group(models.Model):
     """A group of accounts that the root made. "Auto Deactivation" is none of them: it is computed."""
 
@@ -177,7 +206,8 @@ class ImportRow(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["batch", "line"], name="import_row_once"),
             models.CheckConstraint(
-                condition=Q(state=RowState.WRONG) ^ Q(problem=""), name="import_row_wrong_iff_problem"
+                condition=Q(state=RowState.WRONG) ^ Q(problem=""),
+                name="import_row_wrong_iff_problem",
             ),
         ]
         indexes = [
