@@ -1,6 +1,8 @@
 import uuid
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -47,8 +49,9 @@ class Organisation(models.Model):
 
     `reference` is what the vendor's product calls it. `customer_since` is the first day on which
     it may use the product: its first month is billed from there. `closed_on` is the day from which
-    it is no customer any more (half open). With `auto_invoicing_off` the month end passes it by until
-    it is switched on again (R11): while its history is still coming in, say.
+    it is no customer any more (half open); `accounts_ended_on`: the last such day whose meaning
+    for its accounts has been carried out (seats). With `auto_invoicing_off` the month end passes it by
+    until it is switched on again (R11): while its history is still coming in, say.
     """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -63,6 +66,7 @@ class Organisation(models.Model):
     payment_terms = models.CharField(max_length=8, choices=PaymentTerms, default=PaymentTerms.NONE)
     customer_since = models.DateField()
     closed_on = models.DateField(null=True, blank=True)
+    accounts_ended_on = models.DateField(null=True, blank=True)
     auto_invoicing_off = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField()
 
@@ -79,9 +83,35 @@ class Organisation(models.Model):
                 name="organisation_closes_after_it_begins",
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["closed_on", "id"],
+                condition=Q(accounts_ended_on=None, closed_on__isnull=False)
+                | Q(accounts_ended_on__lt=models.F("closed_on"))
+                | Q(accounts_ended_on__gt=models.F("closed_on")),
+                name="organisation_to_end",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class Absence(models.Model):
+    """A time in which an organisation was no customer: it left, and came back with its history.
+
+    Its months are billed with nothing in them. Rule: S1-29, B-01.
+    """
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="absences"
+    )
+    left_on = models.DateField()
+    back_at = models.DateTimeField()
+    recorded_by = models.CharField(max_length=120)
+
+    def __str__(self) -> str:
+        return f"{self.organisation_id}: {self.left_on} to {self.back_at}"
 
 
 class Membership(models.Model):
@@ -152,3 +182,21 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.label} ({self.prefix}…)"
+
+
+class Session(AbstractBaseSession):
+    """A session that knows whose it is, so that a person's can be ended at once. Rule: F60, ASVS 7.4.2.
+
+    `user_id`: None until somebody has signed in.
+    """
+
+    user_id = models.BigIntegerField(null=True, db_index=True)
+
+    @classmethod
+    def get_session_store_class(cls) -> "type[SessionBase]":
+        from accounts.sessions import SessionStore
+
+        return SessionStore
+
+    def __str__(self) -> str:
+        return f"session of user:{self.user_id}"

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from allauth.account.models import EmailAddress
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts.enums import Changed, Language, PaymentTerms, Role
 from accounts.models import ApiKey, Membership, Organisation, User
-from core import audit, webhooks
+from core import audit, ids, webhooks
 from core.webhooks import Event
 
 ENTITLEMENTS_CHANGED = "entitlements.changed"
@@ -114,6 +114,30 @@ def set_payment_terms(
     return True
 
 
+@transaction.atomic
+def close_on(*, organisation_id: int, on: date | None, actor: str, now: datetime) -> bool:
+    """End an organisation's time as a customer before `on`, or not at all; return whether that is new.
+
+    Dates alone decide what may be used: nothing ends before the day. Rule: S1-29.
+    """
+    organisation = lock(organisation_id)
+    if organisation.closed_on == on:
+        return False
+    Organisation.objects.filter(pk=organisation.pk).update(closed_on=on)
+    audit.record(
+        actor=actor,
+        action="organisation.closed_on",
+        subject=f"organisation:{organisation.pk}",
+        organisation_id=organisation.pk,
+        at=now,
+        details={
+            "before": organisation.closed_on.isoformat() if organisation.closed_on else None,
+            "after": on.isoformat() if on else None,
+        },
+    )
+    return True
+
+
 def tell_entitlements_changed(
     organisations: Iterable[Organisation], *, reason: Changed, now: datetime
 ) -> None:
@@ -163,6 +187,24 @@ def register(
         details={"user": user.pk, "role": str(role)},
     )
     return membership
+
+
+def end_sessions(user_ids: Iterable[int]) -> int:
+    """End the sessions of those of these users who may open nothing any more; return how many.
+
+    Who has an active membership left, or is staff, stays signed in. Rule: F60, ASVS 7.4.2.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM accounts_session s USING accounts_user u
+            WHERE s.user_id = ANY(%s::bigint[]) AND u.id = s.user_id AND NOT u.is_staff
+              AND NOT EXISTS (SELECT FROM accounts_membership m
+                  WHERE m.user_id = s.user_id AND m.deactivated_at IS NULL)
+            """,
+            [ids.array(user_ids)],
+        )
+        return int(cursor.rowcount)
 
 
 @transaction.atomic

@@ -241,7 +241,7 @@ ACCOUNT_RATE_LIMITS: dict[str, str] = {} if MODE != "test" else {"login_failed":
 ALLAUTH_TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXY_COUNT", 0)
 
 # In the database alone: a copy in the cache would outlive a sign-out made while the cache is away.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "accounts.sessions"
 SESSION_IDLE = timedelta(minutes=30)
 SESSION_LIFETIME = timedelta(hours=12)
 SESSION_COOKIE_AGE = int(SESSION_LIFETIME.total_seconds())

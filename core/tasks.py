@@ -1,9 +1,10 @@
 """The two messages that Celery carries: look for due work, and (each minute) find what is due."""
 
 from datetime import datetime
+from importlib import import_module
 
 from celery import shared_task
-from django.contrib.sessions.models import Session
+from django.conf import settings
 
 from core import clock, mail, webhooks, work
 
@@ -40,7 +41,8 @@ def clean_up(now: datetime) -> None:
     work.forget_done(now)
     mail.forget_sent(now)
     webhooks.forget_delivered(now)
-    Session.objects.filter(expire_date__lt=now).delete()
+    sessions = import_module(settings.SESSION_ENGINE).SessionStore.get_model_class()
+    sessions.objects.filter(expire_date__lt=now).delete()
 
 
 @work.handles(mail.SEND_MAIL)

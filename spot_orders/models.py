@@ -3,6 +3,7 @@ from datetime import date
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 
 from accounts.models import Organisation, User
 from plans.models import TermsOfUse
@@ -88,7 +89,8 @@ class SpotOrder(models.Model):
                 fields=["lapses_at"], condition=Q(state=SpotState.PLACED), name="spot_to_lapse"
             ),
             models.Index(
-                fields=["end_on", "organisation"],
+                Coalesce("cut_on", "end_on"),
+                "organisation",
                 condition=Q(state=SpotState.PAID, ended_at=None),
                 name="spot_to_end",
             ),

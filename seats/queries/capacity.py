@@ -21,7 +21,7 @@ _MAIN = """
     ORDER BY s.organisation_id, s.from_at
 """
 _SPOTS = """
-    SELECT organisation_id, id, accounts, first_on, COALESCE(cut_on, end_on)
+    SELECT organisation_id, id, accounts, first_on, COALESCE(cut_on, end_on), paid_at
     FROM spot_orders_spotorder
     WHERE organisation_id = ANY(%s::bigint[]) AND state = %s
     ORDER BY organisation_id, first_on, id
@@ -33,7 +33,11 @@ _CLOSED = """
 
 
 def capacities(organisation_ids: Iterable[int]) -> dict[int, Capacity]:
-    """Return what each organisation may have over time, in three statements."""
+    """Return what each organisation may have over time, in three statements.
+
+    A spot contract that was paid in the course of its first day holds from that instant on, so that what
+    held at an instant never becomes another thing afterwards. Rule: S2-28.
+    """
     ids = list(organisation_ids)
     zone = plans.vendor_zone()
     main: dict[int, list[Main]] = defaultdict(list)
@@ -43,16 +47,11 @@ def capacities(organisation_ids: Iterable[int]) -> dict[int, Capacity]:
         for organisation_id, accounts, from_at, until_at in cursor.fetchall():
             main[organisation_id].append(Main(accounts, from_at, until_at))
         cursor.execute(_SPOTS, [array(ids), SpotState.PAID.value])
-        for organisation_id, order_id, accounts, first_on, until_on in cursor.fetchall():
-            if until_on > first_on:
-                spots[organisation_id].append(
-                    Spot(
-                        order_id,
-                        accounts,
-                        start_of_day(first_on, zone),
-                        start_of_day(until_on, zone),
-                    )
-                )
+        for organisation_id, order_id, accounts, first_on, until_on, paid_at in cursor.fetchall():
+            from_at = max(start_of_day(first_on, zone), paid_at)
+            until_at = start_of_day(until_on, zone)
+            if until_at > from_at:
+                spots[organisation_id].append(Spot(order_id, accounts, from_at, until_at))
         cursor.execute(_CLOSED, [array(ids)])
         closed = {pk: start_of_day(day, zone) for pk, day in cursor.fetchall()}
     return {each: Capacity(tuple(main[each]), tuple(spots[each]), closed.get(each)) for each in ids}

@@ -49,13 +49,33 @@ class Capacity:
 
         Where nothing is contracted, the root alone.
         """
-        if self.closed_at is not None and instant >= self.closed_at:
+        if self.is_closed(instant):
             return 1
-        main = next((each for each in self.main if each.covers(instant)), None)
-        if main is not None and main.accounts is None:
+        main = self.main_at(instant)
+        if main is None:
             return None
         extra = sum(each.accounts for each in self.spots if each.covers(instant))
-        return max(1, (main.accounts if main and main.accounts else 0) + extra)
+        return max(1, main + extra)
+
+    def main_at(self, instant: datetime) -> int | None:
+        """Return what the licence alone allows at an instant: 0 without one; None: any number."""
+        main = next((each for each in self.main if each.covers(instant)), None)
+        return 0 if main is None else main.accounts
+
+    def main_before(self, instant: datetime) -> int | None:
+        """Return what the licence alone allowed just before an instant."""
+        ended = next(
+            (
+                each
+                for each in self.main
+                if each.from_at < instant and (each.until_at is None or instant <= each.until_at)
+            ),
+            None,
+        )
+        return 0 if ended is None else ended.accounts
+
+    def is_closed(self, instant: datetime) -> bool:
+        return self.closed_at is not None and instant >= self.closed_at
 
     def borders(self) -> tuple[datetime, ...]:
         """Return every instant at which the number may change, in order."""

@@ -1,11 +1,10 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.test import Client
 
 from accounts.enums import Role
-from accounts.models import Membership
+from accounts.models import Membership, Session
 from core import clock, tasks
 from tests import make
 

@@ -1,0 +1,8 @@
+"""The background work of seats."""
+
+from core.work import Job
+
+# A range of organisations, and one that failed in its range.
+SETTLE = Job("seats.settle")
+SETTLE_ALONE = Job("seats.settle_alone")
+TELL = Job("seats.tell")
