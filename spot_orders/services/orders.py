@@ -12,6 +12,8 @@ from accounts.models import Organisation
 from core import audit
 from core.canonical import Json
 from core.ids import new_key
+from plans import queries as plans
+from spot_orders import queries
 from spot_orders.enums import SPOT_MOVES, SpotState
 from spot_orders.models import SpotOrder
 from spot_orders.rules.spot import Offer
@@ -22,6 +24,14 @@ LAPSES_AFTER = timedelta(hours=24)
 
 class OperationTaken(Exception):
     """The form was sent before with other values; `order` is what it placed then. Rule: R3."""
+
+    def __init__(self, order: SpotOrder) -> None:
+        super().__init__(order.number)
+        self.order = order
+
+
+class UnpaidOrder(Exception):
+    """Another order of the organisation waits for its payment: `order`. Rule: R3."""
 
     def __init__(self, order: SpotOrder) -> None:
         super().__init__(order.number)
@@ -52,8 +62,8 @@ class NewOrder:
 def place(*, organisation_id: int, user_id: int, new: NewOrder, now: datetime) -> SpotOrder:
     """Place an order that waits for its payment; the same form sent again returns the same order.
 
-    The caller has given up an earlier order that waits, and checked everything that may be refused.
-    Raises OperationTaken. Rule: S2-22…S2-24, R3.
+    The caller has given up an earlier order that waits, and checked everything else that may be
+    refused. Raises OperationTaken, UnpaidOrder, and has then placed nothing. Rule: S2-22…S2-24, R3.
     """
     organisation = accounts.lock(organisation_id)
     made = SpotOrder.objects.filter(organisation=organisation, operation=new.operation).first()
@@ -61,6 +71,11 @@ def place(*, organisation_id: int, user_id: int, new: NewOrder, now: datetime) -
         if bytes(made.digest) != new.digest or made.placed_by_id != user_id:
             raise OperationTaken(made)
         return made
+    # Whoever places at the same time waits for the lock, and then finds this; the unique index
+    # on what waits for its payment is the second net.
+    waits = queries.unpaid_of(organisation)
+    if waits is not None:
+        raise UnpaidOrder(waits)
     wish = new.offer.wish
     order = SpotOrder.objects.create(
         organisation=organisation,
@@ -151,9 +166,10 @@ def mark_refunded(*, order_id: int, why: str, actor: str, now: datetime) -> Spot
 
 @transaction.atomic
 def cut(*, order_id: int, on: date, reason: str, actor: str, now: datetime) -> SpotOrder:
-    """End a spot contract before its end, from a day on that lies within it. Raises MovedBefore.
+    """End a spot contract before its end, from a day on that lies within it or before its first.
 
-    What of it was not used is credited by the caller; its accounts are seats' to reckon. Rule: S2-13.
+    Raises MovedBefore, also where it ends by then anyway. What of it was not used is credited by the
+    caller; its accounts are seats' to reckon. Rule: S2-13.
     """
     order = _locked(order_id)
     if order.state != SpotState.PAID or order.ended_at is not None or on >= order.until_on:
@@ -186,8 +202,12 @@ def _moved(order_id: int, state: SpotState, now: datetime, **values: object) -> 
 
 
 def _number(now: datetime) -> str:
-    """Return a number that can be read out: day, and 30 bits of chance; unique by its column."""
-    return f"SP-{now:%y%m%d}-{new_key()[:6].upper()}"
+    """Return a number that can be read out: the day in the billing time zone, and 30 bits of chance.
+
+    A thousand orders a day meet once in years. The unique column then refuses the second, nothing
+    is stored of it, and its form, sent again, draws another number.
+    """
+    return f"SP-{now.astimezone(plans.vendor_zone()):%y%m%d}-{new_key()[:6].upper()}"
 
 
 def _tell(organisation: Organisation, now: datetime) -> None:
