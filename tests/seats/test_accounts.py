@@ -223,7 +223,7 @@ def fifty_for_the_last_place() -> tuple[Organisation, list[str]]:
 
     def work(number: int) -> str:
         try:
-            register(root.organisation, f"person-{number}@example.com")
+            register(root.organisation, f"last-{number}@example.com")
         except Full:
             return "full"
         return "registered"
