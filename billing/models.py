@@ -26,7 +26,8 @@ class Invoice(models.Model):
 
     Amounts in minor units of `currency`, never negative: those of a credit note are given back.
     `recipient` is the customer as it was at issue; `digest` is the SHA-256 of the document's
-    content, number included. `operation`: who asks for a document once more gets the same one.
+    content, number included. `operation`: who asks for a document once more gets the same one; that
+    of a spot invoice is the public id of the order that it bills (B-13).
     The composite key to the corrected invoice of the same organisation is made by hand (R13).
     """
 
@@ -83,6 +84,10 @@ class Invoice(models.Model):
                 )
                 | (~Q(kind=InvoiceKind.CREDIT_NOTE) & Q(corrects=None)),
                 name="invoice_corrects_iff_credit_note",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind=InvoiceKind.SPOT) | Q(operation__isnull=False),
+                name="invoice_of_spot_order_names_it",
             ),
             models.UniqueConstraint(
                 fields=["operation"],

@@ -94,7 +94,7 @@ def invoice_pdf(request: PortalRequest, invoice: UUID) -> HttpResponse:
     document = queries.document_of(found)
     if document is None:
         return redirect(_url("invoice_document", request, found))
-    name = f"{words.WORDS[found.language].titles[found.kind]}_{queries.number_of(found)}.pdf"
+    name = f"{words.WORDS[found.language].labels[found.kind].title}_{queries.number_of(found)}.pdf"
     response = HttpResponse(bytes(document.pdf), content_type="application/pdf")
     response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
     response["Content-Security-Policy"] = _SANDBOX

@@ -1,7 +1,7 @@
 """A month's invoices for other programs: CSV, JSON, FOCUS. Read a few hundred at a time."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, date
 from decimal import Decimal
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -13,10 +13,10 @@ from billing.documents.content import title_of, unit_of
 from billing.enums import LineKind
 from billing.models import TaxSummary
 from billing.queries.invoices import Line, Sheet, number_of
-from billing.rules.explanations import FeeWhy, UsageWhy
+from billing.rules.explanations import FeeWhy, SpotWhy, UsageWhy
 from core import money
 from core.canonical import Json
-from core.months import BillingMonth
+from core.months import BillingMonth, start_of_day
 from core.tables import Cell, csv_lines
 
 CSV_COLUMNS = (
@@ -41,6 +41,7 @@ CSV_COLUMNS = (
     "invoice_gross",
     "document",
     "corrects",
+    "order",
 )
 # The columns of FOCUS 1.0, in the order in which FinOps tools show them.
 FOCUS_COLUMNS = (
@@ -92,6 +93,7 @@ NULL = "NULL"
 _CHARGES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         LineKind.FEE: ("Purchase", "Recurring"),
+        LineKind.SPOT: ("Purchase", "One-Time"),
         LineKind.USAGE: ("Usage", "Usage-Based"),
         LineKind.ADJUSTMENT: ("Adjustment", "One-Time"),
         LineKind.CREDIT_BROUGHT: ("Credit", "One-Time"),
@@ -162,6 +164,7 @@ def _csv_rows(sheets: Iterable[Sheet]) -> Iterator[Sequence[Cell]]:
                 _major(sign * invoice.gross, currency),
                 invoice.kind,
                 corrects,
+                sheet.order or None,
             )
 
 
@@ -176,6 +179,7 @@ def _object(sheet: Sheet) -> dict[str, Json]:
         "id": str(invoice.public_id),
         "kind": invoice.kind,
         "corrects": number_of(invoice.corrects) if invoice.corrects else None,
+        "order": sheet.order or None,
         "month": str(sheet.month),
         "issued_on": invoice.issued_on.isoformat(),
         "issued_at": invoice.issued_at.astimezone(UTC).isoformat(),
@@ -262,7 +266,7 @@ def _focus_shared(sheet: Sheet) -> dict[str, Cell]:
 def _focus_line(line: Line, sheet: Sheet) -> dict[str, Cell]:
     row, currency = line.row, sheet.invoice.currency
     category, frequency = _CHARGES[row.kind]
-    start, end = _instants(BillingMonth.of_day(row.month), sheet)
+    start, end = _charged(line, sheet)
     priced = category in {"Usage", "Purchase"}
     unit_price = _unit_price(line)
     price = unit_price.scaleb(-money.exponent(currency)) if unit_price is not None else None
@@ -308,25 +312,38 @@ def _unit_price(line: Line) -> Decimal | None:
     """Return the one price of a line's units, in minor units; None where there is not just one."""
     if isinstance(line.why, FeeWhy):
         return Decimal(line.why.unit_net)
+    if isinstance(line.why, SpotWhy):
+        return Decimal(line.why.month_net)
     if isinstance(line.why, UsageWhy) and line.why.included == 0 and len(line.why.tiers) == 1:
         return line.why.tiers[0].unit_price
     return None
 
 
 def _plan(line: Line) -> str | None:
-    return line.why.plan if isinstance(line.why, FeeWhy | UsageWhy) else None
+    return line.why.plan if isinstance(line.why, FeeWhy | SpotWhy | UsageWhy) else None
 
 
 def _sku_price(line: Line) -> str | None:
     why = line.why
-    if not isinstance(why, FeeWhy | UsageWhy) or why.plan is None:
+    if not isinstance(why, FeeWhy | SpotWhy | UsageWhy) or why.plan is None:
         return None
     return f"{why.plan}.v{why.version}"
 
 
+def _charged(line: Line, sheet: Sheet) -> tuple[str, str]:
+    """Return from when to when (half open) a line charges: its month, or its months of a spot contract."""
+    if isinstance(line.why, SpotWhy):
+        return _between(line.why.first_on, line.why.end_on, sheet)
+    return _instants(BillingMonth.of_day(line.row.month), sheet)
+
+
 def _instants(month: BillingMonth, sheet: Sheet) -> tuple[str, str]:
+    return _between(month.first_day, month.next.first_day, sheet)
+
+
+def _between(first_on: date, end_on: date, sheet: Sheet) -> tuple[str, str]:
     zone = ZoneInfo(sheet.invoice.vendor.time_zone)
-    start, end = month.starts_at(zone), month.ends_at(zone)
+    start, end = start_of_day(first_on, zone), start_of_day(end_on, zone)
     return f"{start:%Y-%m-%dT%H:%M:%SZ}", f"{end:%Y-%m-%dT%H:%M:%SZ}"
 
 

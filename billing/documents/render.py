@@ -6,7 +6,7 @@ from django.template.loader import render_to_string
 from weasyprint import HTML
 from weasyprint.urls import FatalURLFetchingError, URLFetcher
 
-from billing.documents.content import content_of
+from billing.documents.content import Content, content_of
 from billing.queries.invoices import Sheet
 
 FONTS = frozenset({"BIZ UDPGothic", "VL PGothic", "Hiragino Sans", "Noto Sans CJK JP"})
@@ -26,11 +26,13 @@ class _NoFetcher(URLFetcher):  # type: ignore[misc]  # WeasyPrint ships no types
 
 
 def html(sheet: Sheet) -> str:
-    """Return the document as HTML, one template a language."""
-    name = "credit_note" if sheet.invoice.is_credit_note else "invoice"
-    return render_to_string(
-        f"documents/{name}.{sheet.invoice.language}.html", {"document": content_of(sheet)}
-    )
+    """Return the document as HTML."""
+    return html_of(content_of(sheet))
+
+
+def html_of(content: Content) -> str:
+    """Return a document with lines as HTML: an invoice, a credit note or a quotation."""
+    return render_to_string("documents/lines.html", {"document": content})
 
 
 def pdf(sheet: Sheet) -> bytes:

@@ -19,7 +19,7 @@ from billing import jobs
 from billing.enums import DocumentState, InvoiceKind, TaxCode
 from billing.models import Invoice, InvoiceDocument, InvoiceLine, TaxSummary
 from billing.rules import explanations, numbers
-from billing.rules.explanations import LineBackWhy, RateBackWhy, Why
+from billing.rules.explanations import LineBackWhy, RateBackWhy, SpotWhy, Why
 from billing.rules.numbers import Typed
 from billing.rules.rating import EXACT
 from core.enums import WorkState
@@ -56,11 +56,18 @@ class Line:
     def tax_code(self) -> TaxCode:
         return TaxCode(self.row.tax_code)
 
+    @property
+    def gives_back_spot(self) -> bool:
+        """Whether it is of a credit note that corrects a spot invoice."""
+        corrects = self.row.invoice.corrects
+        return corrects is not None and corrects.kind == InvoiceKind.SPOT
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """All that one issued document says. `invoice` comes with its vendor, and with what it corrects.
 
+    `spot`: what is billed or given back of a spot order, empty for other documents.
     `document_sha256`: of its archived PDF; read for exports alone.
     """
 
@@ -69,7 +76,22 @@ class Sheet:
     recipient: Recipient
     lines: tuple[Line, ...]
     taxes: tuple[TaxSummary, ...]
+    spot: tuple[SpotWhy, ...] = ()
     document_sha256: bytes | None = None
+
+    @property
+    def first_day(self) -> date:
+        """The first day of what is billed: of the month, or of the spot contract."""
+        return self.spot[0].first_on if self.spot else self.month.first_day
+
+    @property
+    def last_day(self) -> date:
+        return self.spot[-1].last_on if self.spot else self.month.last_day
+
+    @property
+    def order(self) -> str:
+        """The number of the spot order that is billed or given back; empty for other documents."""
+        return self.spot[0].order if self.spot else ""
 
     @property
     def month(self) -> BillingMonth:
@@ -196,7 +218,10 @@ def totals(invoices: QuerySet[Invoice]) -> list[Totals]:
 
 
 def sheet_of(organisation: Organisation, public_id: UUID) -> Sheet | None:
-    """Return the organisation's invoice with this public id, in three statements; None if it has none."""
+    """Return the organisation's invoice with this public id, in three statements; None if it has none.
+
+    In one more where it gives a spot invoice back.
+    """
     invoice = invoices_of(organisation).filter(public_id=public_id).first()
     return _sheet(invoice) if invoice else None
 
@@ -207,7 +232,8 @@ def sheet(invoice_id: int) -> Sheet:
 
 
 def sheets_of_month(month: BillingMonth) -> Iterator[Sheet]:
-    """Yield every invoice of a month by number, then every credit note of such an invoice.
+    """Yield every invoice of a month by number: those of the month, those of spot orders issued in it,
+    then every credit note of such an invoice.
 
     A few hundred are in memory at a time.
     """
@@ -347,16 +373,42 @@ def _sheets(invoices: Sequence[Invoice]) -> Iterator[Sheet]:
     taxes = _by_invoice(
         TaxSummary.objects.filter(invoice__in=ids).order_by("invoice_id", "-rate", "tax_code")
     )
+    given_back = _spots_of(
+        [one.corrects for one in invoices if one.corrects and one.corrects.kind == InvoiceKind.SPOT]
+    )
     for invoice in invoices:
+        of_invoice = [_line(row, invoice) for row in lines.get(invoice.pk, ())]
+        billed = tuple(line.why for line in of_invoice if isinstance(line.why, SpotWhy))
         yield Sheet(
             invoice=invoice,
             number=number_of(invoice),
             recipient=_recipient(invoice.recipient),
-            lines=tuple(
-                Line(row, explanations.parse(row.explanation)) for row in lines.get(invoice.pk, ())
-            ),
+            lines=tuple(of_invoice),
             taxes=tuple(taxes.get(invoice.pk, ())),
+            spot=billed or given_back.get(invoice.corrects_id or 0, ()),
         )
+
+
+def _line(row: InvoiceLine, invoice: Invoice) -> Line:
+    row.invoice = invoice
+    return Line(row, explanations.parse(row.explanation))
+
+
+def _spots_of(invoices: Sequence[Invoice]) -> Mapping[int, tuple[SpotWhy, ...]]:
+    """Return what spot invoices bill, by invoice; nothing is asked where there are none."""
+    if not invoices:
+        return {}
+    rows = InvoiceLine.objects.filter(invoice__in=[each.pk for each in invoices]).order_by(
+        "invoice_id", "position"
+    )
+    parsed = {
+        invoice_id: [explanations.parse(row.explanation) for row in group]
+        for invoice_id, group in _by_invoice(rows).items()
+    }
+    return {
+        invoice_id: tuple(why for why in whys if isinstance(why, SpotWhy))
+        for invoice_id, whys in parsed.items()
+    }
 
 
 def _by_invoice(rows: QuerySet[Any]) -> dict[int, list[Any]]:

@@ -11,7 +11,7 @@ from django.db import connection
 from billing.queries.audit import seals
 from billing.queries.stored import Reader, stored_lines, stored_taxes
 from billing.rules import rating
-from billing.rules.facts import Bill, Facts, Line, NotFacts, TaxLine, facts_from_json
+from billing.rules.facts import Facts, Line, NotFacts, TaxLine, facts_from_json
 from billing.rules.tax import NoTaxRate
 from core import canonical
 from core.books import BEGINNING
@@ -42,7 +42,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """One billed month, or one credit note, made again; without differences it is right to the yen."""
+    """A billed month, spot invoice or credit note, made again; without differences it is right."""
 
     differences: tuple[Difference, ...]
 
@@ -170,7 +170,7 @@ def _differences(issued: _Issued, reader: Reader) -> Iterator[Found]:
     yield from differ("gross", header["gross"], bill.gross)
     lines = stored_lines(orjson.loads(issued.invoice[seals.INVOICE_LINES]), reader)
     taxes = stored_taxes(orjson.loads(issued.invoice[seals.INVOICE_TAXES]))
-    yield from _lines_differ(lines, bill)
+    yield from lines_differ(lines, bill.lines)
     yield from differ("taxes", taxes_of(taxes), taxes_of(bill.taxes))
 
 
@@ -184,9 +184,10 @@ def _nets(facts: Facts, quantities: Mapping[str, str]) -> dict[str, int]:
     return {code: net for code, net in nets.items() if net}
 
 
-def _lines_differ(issued: Sequence[Line], bill: Bill) -> Iterator[Found]:
-    yield from differ("number of lines", len(issued), len(bill.lines))
-    for position, (before, now) in enumerate(zip(issued, bill.lines, strict=False), 1):
+def lines_differ(issued: Sequence[Line], made: Sequence[Line]) -> Iterator[Found]:
+    """Yield what differs of lines but their names, which are what the catalogue said then."""
+    yield from differ("number of lines", len(issued), len(made))
+    for position, (before, now) in enumerate(zip(issued, made, strict=False), 1):
         for name in _COMPARED:
             was, is_now = getattr(before, name), getattr(now, name)
             yield from differ(f"line {position}: {name}", _plain(was), _plain(is_now))

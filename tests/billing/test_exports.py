@@ -84,6 +84,7 @@ def test_csv_has_a_row_a_line_that_add_up_to_each_invoice() -> None:
         "invoice_gross": "11269",
         "document": "monthly",
         "corrects": "",
+        "order": "",
     }
     assert {(row["invoice_number"], row["invoice_gross"]) for row in table} == {
         ("KC-00000001", "11269"),
@@ -222,7 +223,7 @@ def test_export_reads_pages_of_invoices_in_a_fixed_number_of_statements(
 ) -> None:
     three_invoices()
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         assert len(list(invoices.sheets_of_month(BillingMonth(2026, 10)))) == 3
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from billing.queries import verify, verify_credits
+from billing.queries import verify, verify_credits, verify_spots
 from billing.queries.verify import Verified
 from core.months import BillingMonth, NotAMonth
 
@@ -22,6 +22,9 @@ class Command(BaseCommand):
         of = {"month": _month(options["month"]), "since": _month(options["since"])}
         self._is_quiet = options["verbosity"] < 1
         right = self._verify(verify.verified(**of), verify.count(**of), "billed months")
+        spots = verify_spots.count(**of)
+        if spots:
+            right &= self._verify(verify_spots.verified(**of), spots, "spot invoices")
         notes = verify_credits.count(**of)
         if notes:
             right &= self._verify(verify_credits.verified(**of), notes, "credit notes")

@@ -4,6 +4,7 @@ from billing.queries.audit.credits import CREDITS
 from billing.queries.audit.fees import FEES
 from billing.queries.audit.invoices import AMOUNTS, NUMBERS, ONE_A_MONTH
 from billing.queries.audit.seals import SEALS, TRAIL
+from billing.queries.audit.spots import SPOTS
 from billing.queries.audit.stuck import STUCK
 from billing.queries.audit.tenancy import TENANCY
 from billing.queries.audit.usage import DAYS as OF_EVENTS
@@ -15,6 +16,7 @@ CHECKS: tuple[Check, ...] = (
     *ONE_A_MONTH,
     *NUMBERS,
     *CREDITS,
+    *SPOTS,
     *FEES,
     *SEALS,
     *OF_EVENTS,
