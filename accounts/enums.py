@@ -23,6 +23,7 @@ class Changed(models.TextChoices):
     OVERDUE = "overdue"
     PAID = "paid"
     ACCOUNTS = "accounts"
+    CLOSED = "closed"
 
 
 class PaymentTerms(models.TextChoices):

@@ -20,6 +20,13 @@ class TaxCategory(models.TextChoices):
     REDUCED = "reduced"
 
 
+class CancellationEnds(models.TextChoices):
+    """With which day a contract ends that is cancelled. Rule: S1-29."""
+
+    MONTH = "month"
+    TERM = "term"
+
+
 class NotRenewed(models.TextChoices):
     """Why a main contract that renews by itself was not renewed."""
 

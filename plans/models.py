@@ -9,15 +9,18 @@ from django.contrib.postgres.fields import (
 )
 from django.db import models
 from django.db.models import F, Func, Q
+from django.db.models.functions import Coalesce
 
 from accounts.models import Organisation
-from plans.enums import Aggregation, Category, TaxCategory
+from plans.enums import Aggregation, CancellationEnds, Category, TaxCategory
 
 
 class VendorVersion(models.Model):
     """The vendor as the catalogue file describes it. A change is a new row; documents point at theirs.
 
-    `spot_may_span_renewal`: a spot contract may run on into a renewal that is ordered. Rule: S2-13.
+    `spot_may_span_renewal`: a spot contract may run on into a renewal that is ordered.
+    `cancellation_ends`: with which day a contract ends that is cancelled; `data_kept_days`: for how
+    many days after it the customer's data may still be taken along. Rule: S1-29, S2-13.
     """
 
     number = models.PositiveIntegerField(unique=True)
@@ -35,6 +38,13 @@ class VendorVersion(models.Model):
     support_url = models.URLField(blank=True)
     plan_page_url = models.URLField(blank=True)
     spot_may_span_renewal = models.BooleanField(default=True, db_default=True)
+    cancellation_ends = models.CharField(
+        max_length=5,
+        choices=CancellationEnds,
+        default=CancellationEnds.MONTH,
+        db_default=CancellationEnds.MONTH,
+    )
+    data_kept_days = models.PositiveSmallIntegerField(default=30, db_default=30)
     invoice_prefix = models.CharField(max_length=12)
     created_at = models.DateTimeField()
 
@@ -50,6 +60,27 @@ class TermsOfUse(models.Model):
 
     class Meta:
         verbose_name_plural = "terms of use"
+
+    def __str__(self) -> str:
+        return f"version {self.number}"
+
+
+class CancellationTerms(models.Model):
+    """What a customer agrees to who cancels. `boxes`: [{"ja": …, "en": …}, …], each ticked by itself.
+
+    One that was published never changes. Rule: S1-28.
+    """
+
+    number = models.PositiveIntegerField(unique=True)
+    title_ja = models.CharField(max_length=200)
+    title_en = models.CharField(max_length=200)
+    intro_ja = models.TextField(blank=True)
+    intro_en = models.TextField(blank=True)
+    boxes = models.JSONField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "cancellation terms"
 
     def __str__(self) -> str:
         return f"version {self.number}"
@@ -200,8 +231,9 @@ class MainContract(models.Model):
     chain is counted; `months_before`: of the chain's earlier terms. `first_on`, `end_on`: half open,
     kept because the database must compare them. `renews`: of the last one, whether a next term follows
     without anybody's doing; `renewal_told_at`: the root was told of that; `renewal_failed_at`: it could not
-    be, and root and staff were told. `ended_at`: what its end means for the accounts has been carried
-    out (seats). Rule: domain.md 3.2.
+    be, and root and staff were told. `cut_on`: the day from which it no longer holds, where its customer
+    left before its end. `ended_at`: what its end means for the accounts has been carried out (seats).
+    Rule: domain.md 3.2, S1-29.
     """
 
     organisation = models.ForeignKey(
@@ -213,6 +245,7 @@ class MainContract(models.Model):
     months = models.PositiveSmallIntegerField()
     first_on = models.DateField()
     end_on = models.DateField()
+    cut_on = models.DateField(null=True, blank=True)
     renews = models.BooleanField(default=False)
     renewal_told_at = models.DateTimeField(null=True, blank=True)
     renewal_failed_at = models.DateTimeField(null=True, blank=True)
@@ -231,7 +264,7 @@ class MainContract(models.Model):
                     (
                         Func(
                             F("first_on"),
-                            F("end_on"),
+                            Coalesce(F("cut_on"), F("end_on")),
                             RangeBoundary(),
                             function="DATERANGE",
                             output_field=DateRangeField(),
@@ -243,6 +276,10 @@ class MainContract(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(end_on__gt=F("first_on")), name="main_contract_ends_after_it_begins"
+            ),
+            models.CheckConstraint(
+                condition=Q(cut_on=None) | Q(cut_on__gt=F("first_on"), cut_on__lt=F("end_on")),
+                name="main_contract_cut_within",
             ),
             models.CheckConstraint(
                 condition=Q(months__in=[1, 12]), name="main_contract_has_1_or_12_months"

@@ -3,6 +3,7 @@
 from plans.queries.catalogue import (
     NoVendor,
     Selected,
+    cancellation_terms,
     fee_selections,
     forget,
     meters,
@@ -23,6 +24,7 @@ __all__ = [
     "NoVendor",
     "NotPriced",
     "Selected",
+    "cancellation_terms",
     "fee_selections",
     "forget",
     "meters",

@@ -22,7 +22,7 @@ def _starts(day: str) -> str:
 _COVERED = f"""
     WITH term AS (
         SELECT c.*, {_starts("c.first_on")} AS begins_at, {_starts("c.first_on + 1")} AS second_day_at,
-            {_starts("LEAST(c.end_on, o.closed_on)")} AS ends_at, o.closed_on
+            {_starts("LEAST(c.end_on, c.cut_on, o.closed_on)")} AS ends_at, o.closed_on
         FROM plans_maincontract c JOIN accounts_organisation o ON o.id = c.organisation_id
         WHERE c.withdrawn_at IS NULL
     ), had AS (
@@ -89,11 +89,14 @@ GAP = by_sql(
         FROM term GROUP BY organisation_id
     )
     SELECT since.organisation_id AS organisation FROM since LEFT JOIN had USING (organisation_id)
+    LEFT JOIN (
+        SELECT organisation_id, range_agg(tstzrange({_starts("left_on")}, back_at)) AS during
+        FROM accounts_absence GROUP BY organisation_id) absent USING (organisation_id)
     WHERE NOT tstzmultirange(tstzrange(
             GREATEST(since.begins_at, had.since),
             CASE WHEN since.closed_on IS NOT NULL
                  THEN GREATEST(since.begins_at, had.since, {_starts("since.closed_on")}) END))
-        <@ COALESCE(had.at_all, '{{}}')
+        <@ (COALESCE(had.at_all, '{{}}') + COALESCE(absent.during, '{{}}'))
     """,  # noqa: S608 - names of our own
 )
 
@@ -103,7 +106,7 @@ BEYOND = by_sql(
     f"""
     {_COVERED}, terms AS (
         SELECT organisation_id, min(begins_at) AS begins_at,
-            range_agg(tstzrange(begins_at, {_starts("end_on")})) AS during
+            range_agg(tstzrange(begins_at, {_starts("COALESCE(cut_on, end_on)")})) AS during
         FROM term GROUP BY organisation_id
     )
     SELECT terms.organisation_id AS organisation FROM terms JOIN had USING (organisation_id)

@@ -16,7 +16,15 @@ from django.db.models import Exists, OuterRef, Q
 from accounts.models import Organisation
 from plans import models, rules
 from plans.enums import Aggregation, Category, TaxCategory
-from plans.models import MeterPrice, PlanPrice, PlanVersion, Selection, TermsOfUse, VendorVersion
+from plans.models import (
+    CancellationTerms,
+    MeterPrice,
+    PlanPrice,
+    PlanVersion,
+    Selection,
+    TermsOfUse,
+    VendorVersion,
+)
 
 STALE_AFTER = 5.0
 
@@ -72,6 +80,11 @@ def zone_for_pages() -> ZoneInfo:
 def terms_of_use() -> TermsOfUse | None:
     """Return the newest terms of use, if the catalogue has any."""
     return TermsOfUse.objects.order_by("-number").first()
+
+
+def cancellation_terms() -> CancellationTerms | None:
+    """Return what whoever cancels now agrees to: the newest text, if the catalogue has any."""
+    return CancellationTerms.objects.order_by("-number").first()
 
 
 def meters() -> tuple[rules.Meter, ...]:

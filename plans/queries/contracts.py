@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts.models import Organisation
 from plans.enums import Category
@@ -59,7 +59,13 @@ def standing(organisation_ids: Iterable[int]) -> QuerySet[MainContract]:
 
 def term(contract: MainContract) -> Term:
     """Return a stored main contract as the rules know it."""
-    return Term(contract.anchor_on, contract.months_before, contract.months, contract.pk)
+    return Term(
+        contract.anchor_on,
+        contract.months_before,
+        contract.months,
+        contract.pk,
+        contract.cut_on,
+    )
 
 
 def to_renew(today: date) -> QuerySet[MainContract]:
@@ -74,13 +80,20 @@ def to_announce(today: date) -> QuerySet[MainContract]:
     """Return the main contracts whose root is to be told by `today` that they are going to renew."""
     return (
         _renewing()
-        .filter(_ends_within(renewals.TOLD_BEFORE, today), renewal_told_at=None)
+        .filter(
+            _ends_within(renewals.TOLD_BEFORE, today),
+            renewal_told_at=None,
+            organisation__closed_on=None,
+        )
         .exclude(_ends_within(renewals.ORDERED_BEFORE, today))
     )
 
 
 def _renewing() -> QuerySet[MainContract]:
-    """Return what renews, is its organisation's last, and is of one that stays a customer."""
+    """Return what renews, is its organisation's last, and is of one that stays a customer beyond it.
+
+    Who cancelled keeps the plan until the last day, and so a term that ends before it is renewed.
+    """
     later = MainContract.objects.filter(
         organisation=OuterRef("organisation"),
         withdrawn_at=None,
@@ -88,7 +101,10 @@ def _renewing() -> QuerySet[MainContract]:
     )
     return (
         MainContract.objects.filter(
-            ~Exists(later), withdrawn_at=None, renews=True, organisation__closed_on=None
+            Q(organisation__closed_on=None) | Q(organisation__closed_on__gt=F("end_on")),
+            ~Exists(later),
+            withdrawn_at=None,
+            renews=True,
         )
         .select_related("organisation")
         .order_by("end_on", "pk")

@@ -9,8 +9,11 @@ from datetime import date
 from decimal import Decimal
 
 from core.money import Rounding
-from plans.enums import Aggregation, Category, TaxCategory
+from plans.enums import Aggregation, CancellationEnds, Category, TaxCategory
 from plans.rules.terms import Tier
+
+# For how many days after a contract its data may be taken along, unless the file says otherwise.
+DATA_KEPT_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class Vendor:
     support_url: str
     plan_page_url: str
     invoice_prefix: str
+    cancellation_ends: CancellationEnds = CancellationEnds.MONTH
+    data_kept_days: int = DATA_KEPT_DAYS
     line: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
@@ -44,6 +49,22 @@ class Terms:
 
     def __str__(self) -> str:
         return f"terms of use {self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class CancellationTerms:
+    """What a customer agrees to who cancels. `boxes`: Japanese and English, each ticked by itself."""
+
+    number: int
+    title_ja: str
+    title_en: str
+    intro_ja: str
+    intro_en: str
+    boxes: tuple[tuple[str, str], ...]
+    line: int = field(default=0, compare=False)
+
+    def __str__(self) -> str:
+        return f"cancellation terms {self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +132,7 @@ class Catalogue:
 
     vendor: Vendor | None = None
     terms: tuple[Terms, ...] = ()
+    cancellation_terms: tuple[CancellationTerms, ...] = ()
     meters: tuple[Meter, ...] = ()
     plans: tuple[Plan, ...] = ()
     versions: tuple[Version, ...] = ()

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from core.money import quantity_written, unit_price_written, written
 from plans.rules.catalogue import (
+    CancellationTerms,
     Catalogue,
     CatalogueRefused,
     Meter,
@@ -19,7 +20,7 @@ from plans.rules.catalogue import (
 )
 from plans.rules.price_changes import NOTICE
 
-Entry: TypeAlias = "Vendor | Terms | Meter | Plan | Version"
+Entry: TypeAlias = "Vendor | Terms | CancellationTerms | Meter | Plan | Version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,16 @@ def _refused_vendor(stored: Stored, wanted: Catalogue) -> Iterator[Problem]:
 
 
 def _refused_terms(stored: Stored, wanted: Catalogue) -> Iterator[Problem]:
-    before = {entry.number: entry for entry in stored.catalogue.terms}
-    for entry in wanted.terms:
+    yield from _refused_texts(stored.catalogue.terms, wanted.terms)
+    yield from _refused_texts(stored.catalogue.cancellation_terms, wanted.cancellation_terms)
+
+
+def _refused_texts(
+    published: Sequence[Terms] | Sequence[CancellationTerms],
+    texts: Sequence[Terms] | Sequence[CancellationTerms],
+) -> Iterator[Problem]:
+    before = {entry.number: entry for entry in published}
+    for entry in texts:
         if entry.number in before and entry != before[entry.number]:
             yield Problem(
                 entry.line,
@@ -231,6 +240,10 @@ def _terms_changes(stored: Stored, wanted: Catalogue) -> Iterator[Change]:
         if entry.number not in before:
             size = f"{len(entry.text_ja)} characters in Japanese, {len(entry.text_en)} in English"
             yield Change(entry, True, (size,))
+    agreed = {entry.number for entry in stored.catalogue.cancellation_terms}
+    for new in wanted.cancellation_terms:
+        if new.number not in agreed:
+            yield Change(new, True, (f"{new.title_en}, {len(new.boxes)} to agree to",))
 
 
 def _meter_changes(stored: Stored, wanted: Catalogue) -> Iterator[Change]:

@@ -12,9 +12,11 @@ from zoneinfo import available_timezones
 from babel import Locale
 
 from core.money import FractionOfMinorUnit, NotACurrency, Rounding, exponent, to_minor
-from plans.enums import Aggregation, Category, TaxCategory
+from plans.enums import Aggregation, CancellationEnds, Category, TaxCategory
 from plans.rules import registration
 from plans.rules.catalogue import (
+    DATA_KEPT_DAYS,
+    CancellationTerms,
     Catalogue,
     CatalogueRefused,
     Meter,
@@ -33,6 +35,7 @@ _CODE = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
 _SYNTAX = re.compile(r"(?P<reason>.*) \(at line (?P<line>\d+), column \d+\)")
 _LARGEST_NET = 10**15
+_LONGEST_KEPT = 3_653
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ class _File:
                 Problem(1, "vendor: is missing, and none was applied before")
             )
         terms = tuple(self._terms(table) for table in self._root.tables("terms_of_use"))
+        agreed = self._root.tables("cancellation_terms")
+        cancellation_terms = tuple(self._cancellation_terms(table) for table in agreed)
         meters = tuple(self._meter(table) for table in self._root.tables("meter"))
         tables = self._root.tables("plan")
         plans = tuple(self._plan(table) for table in tables)
@@ -89,6 +94,9 @@ class _File:
         self._root.finish()
 
         self._unique("terms_of_use", ((entry.number, entry.line) for entry in terms))
+        self._unique(
+            "cancellation_terms", ((entry.number, entry.line) for entry in cancellation_terms)
+        )
         self._unique("meter", ((entry.code, entry.line) for entry in meters))
         self._unique(
             "consumed_unit",
@@ -99,7 +107,8 @@ class _File:
         if self._notes.problems:
             raise CatalogueRefused(sorted(self._notes.problems))
         return Parsed(
-            Catalogue(vendor, terms, meters, plans, versions), tuple(sorted(self._warnings))
+            Catalogue(vendor, terms, cancellation_terms, meters, plans, versions),
+            tuple(sorted(self._warnings)),
         )
 
     def _vendor(self) -> Vendor:
@@ -127,6 +136,10 @@ class _File:
                 "plan_page_url", 200, _is_url, "a web address", default=""
             ),
             invoice_prefix=table.text("invoice_prefix", 12, default=""),
+            cancellation_ends=table.choice(
+                "cancellation_ends", CancellationEnds, default=CancellationEnds.MONTH
+            ),
+            data_kept_days=self._data_kept_days(table),
             line=table.line,
         )
         table.finish()
@@ -168,6 +181,36 @@ class _File:
         japanese, english = table.both("text", 200_000)
         table.finish()
         return Terms(number, japanese.strip(), english.strip(), line=table.line)
+
+    def _data_kept_days(self, table: Table) -> int:
+        days = table.whole_or_none("data_kept_days", least=0)
+        if days is None:
+            return DATA_KEPT_DAYS
+        if days > _LONGEST_KEPT:
+            table.wrong("data_kept_days", f"{days} is more than {_LONGEST_KEPT}, ten years")
+            return DATA_KEPT_DAYS
+        return days
+
+    def _cancellation_terms(self, table: Table) -> CancellationTerms:
+        number = table.whole("number", least=1)
+        title = table.both("title", 200)
+        intro = table.both("intro", 4_000, optional=True)
+        boxes = []
+        for box in table.tables("box"):
+            boxes.append((box.text("ja", 1_000).strip(), box.text("en", 1_000).strip()))
+            box.finish()
+        if not boxes:
+            table.wrong("box", "needs at least one text to agree to")
+        table.finish()
+        return CancellationTerms(
+            number=number,
+            title_ja=title[0].strip(),
+            title_en=title[1].strip(),
+            intro_ja=intro[0].strip(),
+            intro_en=intro[1].strip(),
+            boxes=tuple(boxes),
+            line=table.line,
+        )
 
     def _meter(self, table: Table) -> Meter:
         code = _code(table)

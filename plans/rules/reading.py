@@ -115,6 +115,10 @@ class Table:
             self.wrong(key, f"{value} is not between {least} and {LARGEST_WHOLE}")
         return value
 
+    def whole_or_none(self, key: str, *, least: int) -> int | None:
+        self._asked.add(key)
+        return self.whole(key, least=least) if self.has(key) else None
+
     def truth(self, key: str) -> bool:
         value = self._get(key, required=False)
         if value is not None and not isinstance(value, bool):

@@ -84,12 +84,14 @@ class Term:
     """A main contract: whole months, counted from the first day of the whole chain. Rule: domain.md 3.2.
 
     `months_before`: of the chain's earlier terms. `id`: of the stored row, None for one proposed.
+    `cut_on`: the day from which it no longer holds, where its customer left before its end.
     """
 
     anchor_on: date
     months_before: int
     months: int
     id: int | None = None
+    cut_on: date | None = None
 
     @property
     def first_on(self) -> date:
@@ -100,6 +102,8 @@ class Term:
     @property
     def end_on(self) -> date:
         """The day after the last one."""
+        if self.cut_on is not None:
+            return self.cut_on
         return add_months(self.anchor_on, self.months_before + self.months)
 
     def covers(self, day: date) -> bool:

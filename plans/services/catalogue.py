@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from core import audit
 from core.money import Rounding
 from plans import models, queries
-from plans.enums import Aggregation, Category, TaxCategory
+from plans.enums import Aggregation, CancellationEnds, Category, TaxCategory
 from plans.rules import catalogue as values
 from plans.rules import changes as rules
 from plans.rules.changes import Change
@@ -85,6 +85,10 @@ def _stored() -> rules.Stored:
                 values.Terms(row.number, row.text_ja, row.text_en)
                 for row in models.TermsOfUse.objects.order_by("number")
             ),
+            cancellation_terms=tuple(
+                _cancellation_terms(row)
+                for row in models.CancellationTerms.objects.order_by("number")
+            ),
             meters=tuple(_meter(row) for row in meters),
             plans=tuple(_plan(row) for row in plans),
             versions=_versions(versions, announced),
@@ -118,6 +122,19 @@ def _vendor() -> values.Vendor | None:
         support_url=row.support_url,
         plan_page_url=row.plan_page_url,
         invoice_prefix=row.invoice_prefix,
+        cancellation_ends=CancellationEnds(row.cancellation_ends),
+        data_kept_days=row.data_kept_days,
+    )
+
+
+def _cancellation_terms(row: models.CancellationTerms) -> values.CancellationTerms:
+    return values.CancellationTerms(
+        number=row.number,
+        title_ja=row.title_ja,
+        title_en=row.title_en,
+        intro_ja=row.intro_ja,
+        intro_en=row.intro_en,
+        boxes=tuple((box["ja"], box["en"]) for box in row.boxes),
     )
 
 
@@ -181,6 +198,11 @@ def _store(change: Change, actor: str, now: datetime) -> None:
         case values.Terms() as terms:
             models.TermsOfUse.objects.create(
                 number=terms.number, text_ja=terms.text_ja, text_en=terms.text_en, created_at=now
+            )
+        case values.CancellationTerms() as agreed:
+            boxes = [{"ja": japanese, "en": english} for japanese, english in agreed.boxes]
+            models.CancellationTerms.objects.create(
+                created_at=now, **_columns(agreed) | {"boxes": boxes}
             )
         case values.Meter() as meter:
             models.Meter.objects.update_or_create(
@@ -248,7 +270,9 @@ def _store_version(version: values.Version) -> models.PlanVersion:
     return row
 
 
-def _columns(entry: values.Vendor | values.Meter | values.Plan) -> dict[str, Any]:
+def _columns(
+    entry: values.Vendor | values.CancellationTerms | values.Meter | values.Plan,
+) -> dict[str, Any]:
     """Return an entry's fields as the columns of the same names."""
     return {
         field.name: getattr(entry, field.name) for field in fields(entry) if field.name != "line"

@@ -5,11 +5,13 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts import services as accounts
 from accounts.enums import Changed
 from core import audit
 from core.canonical import Json
+from core.months import start_of_day
 from plans import queries
 from plans.enums import Category
 from plans.models import MainContract, Selection
@@ -76,6 +78,33 @@ def store(
         details={**details, "before": _told(before, now), "after": _told(after, now)},
     )
     accounts.tell_entitlements_changed([organisation], reason=Changed.PLAN, now=now)
+
+
+@transaction.atomic
+def close(*, organisation_id: int, on: date, actor: str, now: datetime) -> None:
+    """End all that an organisation has contracted with the day before `on`, which has come.
+
+    Selections end at its first instant, main contracts that run are cut, and what was to begin later
+    is no more. A second time, or late, makes no difference. Rule: S1-29.
+    """
+    organisation = accounts.lock(organisation_id)
+    at = start_of_day(on, queries.vendor_zone())
+    Selection.objects.filter(organisation=organisation, from_at__gte=at).delete()
+    Selection.objects.filter(organisation=organisation, from_at__lt=at).filter(
+        Q(until_at=None) | Q(until_at__gt=at)
+    ).update(until_at=at)
+    standing = MainContract.objects.filter(organisation=organisation, withdrawn_at=None)
+    standing.filter(first_on__gte=on).update(withdrawn_at=now, withdrawn_by=actor, renews=False)
+    standing.filter(first_on__lt=on, end_on__gt=on, cut_on=None).update(cut_on=on)
+    standing.update(renews=False)
+    audit.record(
+        actor=actor,
+        action="contract.closed",
+        subject=f"organisation:{organisation.pk}",
+        organisation_id=organisation.pk,
+        at=now,
+        details={"on": on.isoformat()},
+    )
 
 
 def _shape(

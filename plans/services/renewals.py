@@ -79,8 +79,10 @@ def renew(*, contract_id: int, now: datetime) -> None:
         actor=ACTOR,
         now=now,
     )
-    last = after.terms[-1]
-    letters.contract_renewed(contract.organisation_id, last, terms, steps, now)
+    if contract.organisation.closed_on is None:
+        # Who cancelled was told the last day; a term beyond it would be news of another.
+        last = after.terms[-1]
+        letters.contract_renewed(contract.organisation_id, last, terms, steps, now)
 
 
 @transaction.atomic
