@@ -12,6 +12,7 @@ from core.months import start_of_day
 from plans import queries as plans
 from plans.enums import Aggregation, Category
 from plans.models import (
+    CancellationTerms,
     MainContract,
     Meter,
     MeterPrice,
@@ -103,6 +104,22 @@ def vendor(
         plan_page_url="https://www.example.com/plans",
         invoice_prefix="KC-",
         created_at=now,
+    )
+
+
+def cancellation_terms(*, boxes: int = 3, number: int = 1) -> CancellationTerms:
+    """What whoever cancels agrees to, each text by a tick of its own."""
+    return CancellationTerms.objects.create(
+        number=number,
+        title_ja="解約の条件",
+        title_en="Cancellation terms",
+        intro_ja="すべての項目をご確認ください。",
+        intro_en="Please read each point.",
+        boxes=[
+            {"ja": f"{place}番目の条件に同意します。", "en": f"I agree to point {place}."}
+            for place in range(1, boxes + 1)
+        ],
+        created_at=NOW,
     )
 
 

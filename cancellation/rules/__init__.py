@@ -1,1 +1,1 @@
-"""When a contract that is cancelled ends, and what follows; decided without a database."""
+"""How a contract ends, decided without a database or a clock."""

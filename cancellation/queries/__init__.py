@@ -1,0 +1,1 @@
+"""How an organisation's contract ends: what stands, and what a cancellation would come to."""
