@@ -1,6 +1,17 @@
 from django.urls import path
 
-from ordering.views import accounts, change, contract, orders, plan, reviewing
+from ordering.views import (
+    accounts,
+    change,
+    contract,
+    orders,
+    plan,
+    reviewing,
+    spot_payment,
+    spots,
+)
+
+_SPOT = "orders/spot/"
 
 urlpatterns = [
     path("contract/", contract.contract, name="contract"),
@@ -12,6 +23,10 @@ urlpatterns = [
     path("orders/renewal/", orders.order(orders.RENEWAL), name="order_renewal"),
     path("orders/withdraw/", orders.order(orders.WITHDRAW), name="order_withdraw"),
     path("orders/return/", orders.order(orders.RETURN), name="order_return"),
+    path(_SPOT, spots.settings, name="order_spot"),
+    path(f"{_SPOT}<uuid:order>/", spot_payment.order, name="order_spot_order"),
+    path(f"{_SPOT}<uuid:order>/payment/", spot_payment.payment, name="order_spot_payment"),
+    path(f"{_SPOT}<uuid:order>/give-up/", spot_payment.give_up, name="order_spot_give_up"),
     path("plan/", plan.plan, name="plan"),
     path("plan/accounts/", accounts.in_use, name="plan_accounts"),
     path("plan/<str:category>/", change.change, name="plan_change"),

@@ -11,6 +11,7 @@ from ordering.forms.contracts import (
     name_of,
 )
 from ordering.forms.plans import PlanChoice
+from ordering.forms.spots import SpotOrder, SpotSettings
 
 __all__ = [
     "AddLicences",
@@ -19,6 +20,8 @@ __all__ = [
     "Renew",
     "ReturnToFree",
     "SetRenewal",
+    "SpotOrder",
+    "SpotSettings",
     "Start",
     "WithdrawRenewal",
     "name_of",

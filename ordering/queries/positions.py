@@ -21,13 +21,17 @@ from plans.rules.timeline import Refusal, Span, Term, Timeline
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """All that decides about an organisation's orders, read once; the rest are answers from it."""
+    """All that decides about an organisation's orders, read once; the rest are answers from it.
+
+    `may_span_renewal`: the vendor lets a spot contract run on into a renewal (S2-13).
+    """
 
     organisation: Organisation
     contracted: Timeline
     market: Market
     circumstances: Circumstances
     party: Party
+    may_span_renewal: bool
 
     @property
     def zone(self) -> ZoneInfo:
@@ -106,4 +110,5 @@ def position(organisation: Organisation, *, now: datetime) -> Position:
         market=proposals.market(organisation, now=now, zone=zone),
         circumstances=proposals.circumstances(organisation, now=now, zone=zone),
         party=proposals.party(organisation, vendor),
+        may_span_renewal=vendor.spot_may_span_renewal,
     )

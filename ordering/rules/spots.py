@@ -1,10 +1,7 @@
 """When a spot order that the contract allows is refused all the same. Pure. Rule: S1-24, S2-23, B-14."""
 
-from datetime import date
-
 from ordering.rules.guards import Circumstances, Closed, NoMethod, Overdue
 from plans.rules.timeline import Refusal
-from spot_orders.rules.spot import Wish
 
 
 class NotAgreed(Refusal):
@@ -15,26 +12,15 @@ class OtherTerms(Refusal):
     """The terms of use that were shown hold no longer: there is a newer version. Rule: S2-23."""
 
 
-class BeyondClosing(Refusal):
-    """It would run on when the organisation is no customer any more, from `closed_on` on."""
-
-    def __init__(self, closed_on: date) -> None:
-        super().__init__(closed_on)
-        self.closed_on = closed_on
+class SeveralTaxes(Refusal):
+    """Its months bear different taxes, and one order bears one."""
 
 
-def check(circumstances: Circumstances, wish: Wish, *, closed_on: date | None) -> None:
-    """Refuse what may not be ordered as an organisation stands.
+def check(circumstances: Circumstances) -> None:
+    """Refuse any spot order as an organisation stands. Rule: S1-24, S2-25, B-14.
 
-    Raises Closed, Overdue, NoMethod, BeyondClosing. Rule: S1-24, S2-25, B-14.
+    Raises Closed, Overdue, NoMethod.
     """
-    check_standing(circumstances)
-    if closed_on is not None and wish.end_on > closed_on:
-        raise BeyondClosing(closed_on)
-
-
-def check_standing(circumstances: Circumstances) -> None:
-    """Refuse any spot order at all as an organisation stands. Raises Closed, Overdue, NoMethod."""
     if circumstances.is_closed:
         raise Closed
     if circumstances.is_overdue:

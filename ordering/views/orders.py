@@ -22,7 +22,7 @@ from ordering.queries import positions
 from ordering.queries.positions import Position
 from ordering.rules.acts import Act, Renew, SetRenewal, WithdrawRenewal
 from ordering.rules.guards import TooManyAccounts
-from ordering.views import consequences, refusals, reviewing
+from ordering.views import consequences, refusals, reviewing, spots
 from ordering.views.refusals import Told
 from plans.rules import PlanTerms
 from plans.rules.timeline import NoContract, NothingChanges, Refusal, Span
@@ -114,7 +114,7 @@ def menu(request: PortalRequest) -> HttpResponse:
     position = positions.position(request.organisation, now=clock.now())
     context = {
         "organisation": request.organisation,
-        "entries": [_entry(kind, position) for kind in KINDS],
+        "entries": [_spot(position), *(_entry(kind, position) for kind in KINDS)],
     }
     return render(request, "ordering/menu.html", context)
 
@@ -254,6 +254,18 @@ def _ask(form: forms.Order, refusal: TooManyAccounts) -> None:
         excess,
     ) % {"count": excess, "day": day(last_day(on))}
     form.asks_to_confirm = True
+
+
+def _spot(position: Position) -> Entry:
+    """Return the entry of spot orders, which have a wizard of their own. Rule: S2-21."""
+    return Entry(
+        title=_("Add Spot"),
+        lead=_(
+            "More accounts for some months inside your paid plan: paid once, ending by themselves."
+        ),
+        url=reverse("order_spot", kwargs={"organisation": position.organisation.public_id}),
+        why_not=spots.why_not(position),
+    )
 
 
 def _entry(kind: Kind, position: Position) -> Entry:

@@ -1,16 +1,21 @@
 """Why an order is refused, in words, and what to do about it. Rule: S1-24, S1-25, B-14, look.md 1.4."""
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import Organisation
+from core.months import last_day
 from core.templatetags.writing import day
 from ordering.rules.acts import START_WITHIN_MONTHS, NotOnSale
 from ordering.rules.guards import Closed, NoMethod, Overdue, TooManyAccounts
+from ordering.rules.spots import NotAgreed, OtherTerms, SeveralTaxes
 from payments.views.shown import company_of
+from plans import queries as plans
 from plans.rules.timeline import (
     ContractUnderWay,
     NoContract,
@@ -23,6 +28,15 @@ from plans.rules.timeline import (
     ReturnsToFree,
     StartsInThePast,
     StartsTooLate,
+)
+from spot_orders.rules.spot import (
+    BeforePaidPlan,
+    BeyondContract,
+    NoLimit,
+    NoPaidPlan,
+    NotInSteps,
+    NotWholeMonths,
+    SpotStartsInThePast,
 )
 
 
@@ -84,7 +98,7 @@ def told(refusal: Refusal, organisation: Organisation, zone: ZoneInfo) -> Told:
                 _("See the accounts in use"),
             )
         case _:
-            return Told(_plain(refusal))
+            return _of_spot(refusal, organisation)
 
 
 def _plain(refusal: Refusal) -> str:
@@ -112,6 +126,101 @@ def _plain(refusal: Refusal) -> str:
             return _("This plan is not on sale in your currency today. Choose another one.")
         case _:
             raise refusal
+
+
+def _of_spot(refusal: Refusal, organisation: Organisation) -> Told:
+    """Return why a spot order is refused; any other refusal in a sentence."""
+    match refusal:
+        case NoPaidPlan():
+            return Told(
+                _("Accounts are added to a paid plan, and you have none. Start a paid plan first."),
+                _page("order_start", organisation),
+                _("Start a paid plan"),
+            )
+        case BeforePaidPlan():
+            return _before(refusal, organisation)
+        case BeyondContract():
+            return _beyond(refusal, organisation)
+        case _:
+            return Told(_of_settings(refusal))
+
+
+def _of_settings(refusal: Refusal) -> str:
+    match refusal:
+        case SpotStartsInThePast():
+            return _("This day is over. Choose today or a later day.")
+        case NotWholeMonths():
+            return _("Choose 1 to %(most)s whole months.") % {"most": refusal.most}
+        case NotInSteps():
+            return _("Accounts are added in steps of %(step)s, at most %(most)s at a time.") % {
+                "step": f"{refusal.per_step:,}",
+                "most": f"{refusal.most:,}",
+            }
+        case NoLimit():
+            return _("Your plan does not limit the number of accounts: there is nothing to add.")
+        case NotAgreed():
+            return _("Read the Terms of Use and tick that you agree to them.")
+        case OtherTerms():
+            return _(
+                "There is a new version of the Terms of Use. Read it below and tick that you agree"
+                " to it."
+            )
+        case SeveralTaxes():
+            return _("The tax changes within this period. Order the months before and after apart.")
+        case _:
+            return _plain(refusal)
+
+
+def _before(refusal: BeforePaidPlan, organisation: Organisation) -> Told:
+    first_on = refusal.first_on
+    return Told(
+        _("Your paid plan begins on %(day)s. Choose that day or a later one.")
+        % {"day": day(first_on)},
+        f"{_page('order_spot', organisation)}?{urlencode({'first_on': first_on.isoformat()})}",
+        _("Start on %(day)s") % {"day": day(first_on)},
+    )
+
+
+def _beyond(refusal: BeyondContract, organisation: Organisation) -> Told:
+    """Say how far the paid plan reaches, how much of the wish fits, and how more would. Rule: S2-13."""
+    last = {"day": day(last_day(refusal.end_on))}
+    if organisation.closed_on is not None and refusal.end_on == organisation.closed_on:
+        text = (
+            _("Your contract with us ends on %(day)s, and so does everything added to it.") % last
+        )
+        return Told(
+            f"{text} {_fits(refusal)}".strip(), _page("contract", organisation), _contract()
+        )
+    if not plans.vendor_for_pages().spot_may_span_renewal:
+        text = _(
+            "The term in which it would start ends on %(day)s, and accounts are added within one term."
+        )
+        return Told(
+            f"{text % last} {_fits(refusal)}".strip(), _page("contract", organisation), _contract()
+        )
+    text = _(
+        "Your paid plan ends on %(day)s, and accounts cannot be added beyond that unless it is"
+        " renewed."
+    )
+    return Told(
+        f"{text % last} {_fits(refusal)}".strip(),
+        _page("order_renew", organisation),
+        _("Renew now"),
+    )
+
+
+def _fits(refusal: BeyondContract) -> str:
+    if not refusal.months:
+        return _("Not one whole month fits after this start.")
+    return ngettext(
+        "From this start, at most %(months)s month fits.",
+        "From this start, at most %(months)s months fit.",
+        refusal.months,
+    ) % {"months": refusal.months}
+
+
+def _contract() -> str:
+    return _("Contract details")
 
 
 def _no_method(refusal: NoMethod, organisation: Organisation) -> Told:
