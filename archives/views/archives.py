@@ -2,11 +2,13 @@
 
 from uuid import UUID
 
+from django.contrib import messages
 from django.core import signing
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -52,19 +54,25 @@ def archive(request: PortalRequest) -> HttpResponse:
 @require_safe
 def fetch(request: PortalRequest, archive: UUID) -> HttpResponseBase:
     """Hand out the file: to who is signed in as root, by a link made for that user a short while ago."""
-    now = clock.now()
-    try:
-        signed = signing.loads(request.GET.get("key", ""), salt=_SALT, max_age=LINK_HOLDS)
-    except signing.BadSignature:
-        return redirect("archive", request.organisation.public_id)
-    found = queries.to_fetch(request.organisation, archive, now)
-    if found is None or signed != [str(archive), request.user.pk]:
+    if not queries.archives_of(request.organisation).filter(public_id=archive).exists():
         raise Http404
+    found = queries.to_fetch(request.organisation, archive, clock.now())
+    if found is None or not _is_signed(request, archive):
+        messages.info(request, _("This link works no more. Below you get a new one."))
+        return redirect("archive", request.organisation.public_id)
     response = StreamingHttpResponse(queries.content(found), content_type="application/zip")
     name = f"{request.organisation.reference}-{found.made_at:%Y-%m-%d}.zip"
     response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
     response["Content-Length"] = str(found.size)
     return response
+
+
+def _is_signed(request: PortalRequest, archive: UUID) -> bool:
+    try:
+        signed = signing.loads(request.GET.get("key", ""), salt=_SALT, max_age=LINK_HOLDS)
+    except signing.BadSignature:
+        return False
+    return bool(signed == [str(archive), request.user.pk])
 
 
 def _fetch_url(request: PortalRequest, archive: Archive) -> str:

@@ -4,12 +4,12 @@ import csv
 import hashlib
 import io
 import json
-import time
 import zipfile
 from datetime import date, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.core import signing
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
@@ -229,9 +229,7 @@ def test_the_root_asks_and_fetches() -> None:
     assert "no-store" in response["Cache-Control"]
 
 
-def test_a_link_that_was_altered_or_is_old_leads_back_to_the_page(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_link_that_was_altered_or_is_over_leads_back_to_the_page() -> None:
     organisation = _customer()
     client = _signed_in(organisation)
     url = _ask_by_page(client, organisation)
@@ -239,12 +237,34 @@ def test_a_link_that_was_altered_or_is_old_leads_back_to_the_page(
 
     altered = client.get(f"{url[:-1]}{'A' if url[-1] != 'A' else 'B'}")
     without = client.get(url.partition("?")[0])
-    too_late = time.time() + LINK_HOLDS + 5
-    monkeypatch.setattr("time.time", lambda: too_late)
-    old = client.get(url)
+    making.forget(now=clock.now() + making.KEPT_FOR + timedelta(seconds=1))
+    deleted = client.get(url)
 
-    assert [each.status_code for each in (altered, without, old)] == [302, 302, 302]
-    assert {each["Location"] for each in (altered, without)} == {page}
+    assert [each.status_code for each in (altered, without, deleted)] == [302, 302, 302]
+    assert {each["Location"] for each in (altered, without, deleted)} == {page}
+
+
+@pytest.mark.parametrize(
+    ("age", "status"),
+    [
+        pytest.param(LINK_HOLDS - 60, 200, id="a minute before its end"),
+        pytest.param(LINK_HOLDS + 60, 302, id="a minute after it"),
+    ],
+)
+def test_a_link_holds_an_hour(age: int, status: int) -> None:
+    organisation = _customer()
+    client = _signed_in(organisation)
+    url = _ask_by_page(client, organisation)
+    archive, user = Archive.objects.get(), organisation.memberships.get(role=Role.ROOT).user
+    signer = signing.TimestampSigner(salt="archives.fetch")
+    before = signing.b62_encode(int(clock.now().timestamp()) - age)
+    value = signing.b64_encode(signing.JSONSerializer().dumps([str(archive.public_id), user.pk]))
+    old = f"{value.decode()}:{before}"
+    key = f"{old}:{signer.signature(old)}"
+
+    response = client.get(url.partition("?")[0], {"key": key})
+
+    assert response.status_code == status
 
 
 def test_anothers_link_is_good_for_nobody_else() -> None:
