@@ -2,6 +2,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from threading import Barrier
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -67,7 +68,7 @@ def test_register_gives_a_place_while_there_is_one(root: Membership) -> None:
 def test_register_takes_the_places_of_a_spot_contract_on_its_days_alone(root: Membership) -> None:
     customers.people(root.organisation, 9, at(2, 1))
     customers.spot(root.organisation, 1, date(2026, 5, 1))
-    asked = {"organisation_id": root.organisation_id, "name": "", "actor": ACTOR}
+    asked: dict[str, Any] = {"organisation_id": root.organisation_id, "name": "", "actor": ACTOR}
 
     with pytest.raises(Full):
         accounts.register(**asked, email="a@example.com", now=at(4, 30, 23, 59))
@@ -90,7 +91,7 @@ def test_register_refuses_a_person_who_has_an_account(root: Membership) -> None:
 
 
 def test_there_is_one_root(root: Membership) -> None:
-    asked = {"organisation_id": root.organisation_id, "actor": ACTOR, "now": NOW}
+    asked: dict[str, Any] = {"organisation_id": root.organisation_id, "actor": ACTOR, "now": NOW}
     with pytest.raises(OfTheRoot):
         accounts.register(**asked, email="x@example.com", name="", role=Role.ROOT)
     with pytest.raises(OfTheRoot):
@@ -113,7 +114,7 @@ def test_deactivate_frees_places_and_ends_sessions(root: Membership) -> None:
     for each in (gone, stays):
         sign_in(each.user)
 
-    asked = {"organisation_id": root.organisation_id, "actor": ACTOR, "now": NOW}
+    asked: dict[str, Any] = {"organisation_id": root.organisation_id, "actor": ACTOR, "now": NOW}
     assert accounts.deactivate(**asked, membership_ids=[gone.pk]) == 1
     assert accounts.deactivate(**asked, membership_ids=[gone.pk]) == 0
 
@@ -148,7 +149,7 @@ def test_a_session_stays_for_another_account_and_for_staff(root: Membership) -> 
 
 def test_reactivate_takes_a_place_for_all_or_none(root: Membership) -> None:
     out = customers.people(root.organisation, 3, at(2, 1))
-    asked = {"organisation_id": root.organisation_id, "actor": ACTOR, "now": NOW}
+    asked: dict[str, Any] = {"organisation_id": root.organisation_id, "actor": ACTOR, "now": NOW}
     accounts.deactivate(**asked, membership_ids=[each.pk for each in out])
     customers.people(root.organisation, 7, at(3, 1))
 
@@ -166,7 +167,7 @@ def test_delete_frees_the_place_and_the_address_signs_in_no_more(root: Membershi
     member = register(root.organisation)
     sign_in(member.user)
 
-    asked = {"organisation_id": root.organisation_id, "actor": ACTOR, "now": NOW}
+    asked: dict[str, Any] = {"organisation_id": root.organisation_id, "actor": ACTOR, "now": NOW}
     assert accounts.delete(**asked, membership_ids=[member.pk]) == 1
 
     assert not Membership.objects.filter(pk=member.pk).exists()
@@ -180,7 +181,7 @@ def test_an_account_of_another_organisation_is_not_touched(root: Membership) -> 
     other = customers.customer(make.plan_version("other"))
     theirs = register(other.organisation)
 
-    asked = {"organisation_id": root.organisation_id, "actor": ACTOR, "now": NOW}
+    asked: dict[str, Any] = {"organisation_id": root.organisation_id, "actor": ACTOR, "now": NOW}
     assert accounts.deactivate(**asked, membership_ids=[theirs.pk]) == 0
     assert accounts.delete(**asked, membership_ids=[theirs.pk]) == 0
 
@@ -190,7 +191,7 @@ def test_an_account_of_another_organisation_is_not_touched(root: Membership) -> 
 
 def test_a_role_is_manager_or_member(root: Membership) -> None:
     member = register(root.organisation)
-    asked = {"organisation_id": root.organisation_id, "actor": ACTOR, "now": NOW}
+    asked: dict[str, Any] = {"organisation_id": root.organisation_id, "actor": ACTOR, "now": NOW}
 
     assert accounts.set_role(**asked, membership_id=member.pk, role=Role.MANAGER) is True
     assert accounts.set_role(**asked, membership_id=member.pk, role=Role.MANAGER) is False

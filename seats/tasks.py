@@ -1,0 +1,24 @@
+"""What the end of a contract does when it is woken. Rule: R1."""
+
+from datetime import datetime
+
+from core import work
+from seats import jobs
+from seats.services import settling
+
+
+@work.plans_work
+def plan_settlements(now: datetime) -> None:
+    settling.plan(now)
+
+
+@work.handles(jobs.SETTLE)
+def settle(payload: work.Payload, now: datetime) -> None:
+    settling.settle_range(
+        first_id=int(str(payload["first_id"])), last_id=int(str(payload["last_id"])), now=now
+    )
+
+
+@work.handles(jobs.SETTLE_ALONE)
+def settle_alone(payload: work.Payload, now: datetime) -> None:
+    settling.settle(organisation_id=int(str(payload["organisation_id"])), now=now)
