@@ -69,7 +69,7 @@ def _fresh_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     plans.forget()
 
 
-_MONEY_ROOMS = {"billing", "payments", "spot_orders", "usage", "flows"}
+_MONEY_ROOMS = {"billing", "payments", "usage", "flows"}
 
 
 @pytest.fixture(autouse=True)

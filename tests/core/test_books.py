@@ -30,6 +30,7 @@ def test_every_invariant_with_tables_is_asked() -> None:
 
     assert asked == {
         *("I01", "I02", "I03", "I04", "I05", "I06", "I07", "I08", "I09", "I10"),
+        *("I12", "I13"),
         *("I15", "I16", "I17", "I18", "I19", "I20", "I21", "R17", "B-02"),
     }
 
