@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "seats.middleware.EndsMiddleware",
     "accounts.middleware.AccessMiddleware",
 ]
 
@@ -225,7 +226,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
-ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_ADAPTER = "seats.sign_in.SignInAdapter"
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "seats.tokens.ResetTokens"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
@@ -287,6 +289,10 @@ CONTENT_SECURITY_POLICY = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+# The one file that a page takes (accounts to register) is read in memory; nothing larger is kept, and
+# nothing on disk (ASVS 5.2.1).
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024 + 64 * 1024
 
 # --- Language, time -------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

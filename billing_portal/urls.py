@@ -6,13 +6,16 @@ from django.views.i18n import set_language
 from core.views import healthz
 from ordering import api
 from payments.views.notices import notice
+from seats.views.invitation import invitation
 
 urlpatterns = [
     path("", include("pages.urls")),
+    path("o/<uuid:organisation>/", include("seats.urls")),
     path("o/<uuid:organisation>/", include("billing.urls")),
     path("o/<uuid:organisation>/", include("payments.urls")),
     path("o/<uuid:organisation>/", include("ordering.urls")),
     path("o/<uuid:organisation>/", include("archives.urls")),
+    path("invitation/<str:token>/", invitation, name="invitation"),
     path("healthz", healthz, name="healthz"),
     path("api/v1/", include("usage.urls")),
     path(

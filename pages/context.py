@@ -26,6 +26,7 @@ from plans import queries as plans
 TOP_MENU = (
     ("usage", _("Billing Information"), ("usage", "plan", "payment_method", "contract")),
     ("order", _("Paid Plan Order"), ("order",)),
+    ("accounts", _("Accounts"), ("account",)),
     ("invoices", _("Orders and invoices"), ("invoice", "receipt")),
 )
 BILLING_TABS = (

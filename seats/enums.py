@@ -38,7 +38,7 @@ class Act(models.TextChoices):
 
 
 class ImportState(models.TextChoices):
-    """CHECKED: shown, and waiting for its confirmation. RUNNING: confirmed. DONE: every row has its result."""
+    """CHECKED: shown and not confirmed. RUNNING: confirmed. DONE: every row has its result."""
 
     CHECKED = "checked", _("checked, not confirmed yet")
     RUNNING = "running", _("being registered")

@@ -6,3 +6,5 @@ from core.work import Job
 SETTLE = Job("seats.settle")
 SETTLE_ALONE = Job("seats.settle_alone")
 TELL = Job("seats.tell")
+# The rows of a file of accounts, some at a time.
+IMPORT_ACCOUNTS = Job("seats.import_accounts")

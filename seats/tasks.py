@@ -4,7 +4,7 @@ from datetime import datetime
 
 from core import work
 from seats import jobs
-from seats.services import settling
+from seats.services import imports, settling
 
 
 @work.plans_work
@@ -22,3 +22,15 @@ def settle(payload: work.Payload, now: datetime) -> None:
 @work.handles(jobs.SETTLE_ALONE)
 def settle_alone(payload: work.Payload, now: datetime) -> None:
     settling.settle(organisation_id=int(str(payload["organisation_id"])), now=now)
+
+
+@work.plans_work
+def plan_imports(now: datetime) -> None:
+    imports.take_up(now)
+    imports.forget(now)
+
+
+@work.handles(jobs.IMPORT_ACCOUNTS)
+def import_accounts(payload: work.Payload, now: datetime) -> None:
+    if not imports.carry_out(batch_id=int(str(payload["batch_id"])), now=now):
+        raise work.NotYet(now)

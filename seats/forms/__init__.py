@@ -1,0 +1,1 @@
+"""What a root types and sends about accounts, as clean values."""

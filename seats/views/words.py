@@ -1,0 +1,101 @@
+"""What the pages of accounts say: states, causes, refusals."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.models import Organisation
+from core.months import last_day
+from core.templatetags.writing import day
+from seats.enums import Cause, Status
+from seats.models import Deactivation
+from seats.services import accounts
+
+_KINDS = {Status.ACTIVE: "good", Status.INVITED: "accent", Status.DEACTIVATED: ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A link to what helps."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What was not done, why, and where to go on."""
+
+    text: str
+    ways: tuple[Way, ...] = ()
+
+
+def badge(status: Status) -> tuple[str, str]:
+    """Return a status in words, and the kind of its badge."""
+    words = {
+        Status.ACTIVE: _("active"),
+        Status.INVITED: _("invited, not signed in yet"),
+        Status.DEACTIVATED: _("deactivated"),
+    }
+    return words[status], _KINDS[status]
+
+
+def on(at: datetime | None, zone: ZoneInfo) -> str:
+    """Return the day of an instant in the vendor's zone; empty where there is none."""
+    return day(at.astimezone(zone).date()) if at else ""
+
+
+def cause(deactivation: Deactivation, zone: ZoneInfo) -> str:
+    """Say which end of a contract it was, and which contract. Rule: S2-11."""
+    match Cause(deactivation.cause):
+        case Cause.SPOT_END if deactivation.spot_order:
+            return _("spot order %(number)s ended") % {"number": deactivation.spot_order.number}
+        case Cause.SPOT_END:
+            return _("a spot contract ended")
+        case Cause.CONTRACT_END:
+            end = deactivation.due_at.astimezone(zone).date()
+            return _("the main contract ended on %(day)s") % {"day": day(last_day(end))}
+        case _:
+            return _("the contract with us ended")
+
+
+def full(organisation: Organisation, refusal: accounts.Full, wanted: int = 1) -> Refused:
+    """Say how many places there are, and how to have more. Rule: S2-19."""
+    free = max(0, refusal.allowed - refusal.in_use)
+    told = ngettext(
+        "%(in_use)s of %(allowed)s account is in use, so %(free)s is free and %(wanted)s is needed.",
+        "%(in_use)s of %(allowed)s accounts are in use, so %(free)s are free and %(wanted)s are needed.",
+        refusal.allowed,
+    ) % {
+        "in_use": refusal.in_use,
+        "allowed": refusal.allowed,
+        "free": free,
+        "wanted": wanted,
+    }
+    more = _("Deactivate accounts that are not needed, or raise the number:")
+    return Refused(f"{told} {more}", more_places(organisation))
+
+
+def more_places(organisation: Organisation) -> tuple[Way, ...]:
+    """Return the ways to more accounts that the portal has."""
+    return ways(
+        organisation,
+        ("order_spot", _("Add spot")),
+        ("order_licences", _("Add licences")),
+    )
+
+
+def ways(organisation: Organisation, *named: tuple[str, str]) -> tuple[Way, ...]:
+    """Return links to pages of other rooms, which are known by name alone; what is not there is left out."""
+    found = []
+    for name, label in named:
+        try:
+            url = reverse(name, kwargs={"organisation": organisation.public_id})
+        except NoReverseMatch:
+            continue
+        found.append(Way(label, url))
+    return tuple(found)
