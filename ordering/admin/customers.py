@@ -18,7 +18,7 @@ from ordering.models import Review
 from ordering.queries import positions, proposals
 from ordering.queries.proposals import Quote
 from ordering.rules.acts import START_WITHIN_MONTHS, NotOnSale
-from ordering.rules.guards import Closed, NoMethod, Overdue, TooManyAccounts
+from ordering.rules.guards import Cancelled, Closed, NoMethod, Overdue, TooManyAccounts
 from payments.admin.customers import CustomerAdmin
 from payments.admin.office import Act, Doing, Fact, Refused
 from payments.admin.written import Label
@@ -42,6 +42,7 @@ admin.site.unregister(Organisation)
 
 _REFUSALS: Mapping[type[Exception], Label] = {
     Closed: gettext_lazy("The organisation is closed, so nothing can be ordered for it."),
+    Cancelled: gettext_lazy("The contract is cancelled; the customer can withdraw that first."),
     NoMethod: gettext_lazy(
         "There is no active payment method. Tick that it is to be ordered all the same."
     ),

@@ -22,6 +22,9 @@ STATEMENT = """
             WHERE a.organisation_id = o.id AND a.deactivated_at IS NULL),
         EXISTS (SELECT FROM payments_payable p
             WHERE p.organisation_id = o.id AND p.state = 'open' AND p.overdue_at IS NOT NULL),
+        (SELECT COALESCE(sum(x.accounts), 0) FROM spot_orders_spotorder x
+            WHERE x.organisation_id = o.id AND x.state = 'paid' AND x.first_on <= %(today)s
+                AND COALESCE(x.cut_on, x.end_on) > %(today)s),
         (SELECT jsonb_object_agg(s.category, jsonb_build_object('plan', p.code, 'version', v.number,
                 'steps', s.steps, 'until_at', s.until_at, 'accounts', v.accounts_per_step))
             FROM plans_selection s JOIN plans_planversion v ON v.id = s.plan_version_id
@@ -34,7 +37,7 @@ STATEMENT = """
                         AND n.first_on = c.end_on))
             FROM plans_maincontract c
             WHERE c.organisation_id = o.id AND c.withdrawn_at IS NULL
-                AND c.first_on <= %(today)s AND c.end_on > %(today)s),
+                AND c.first_on <= %(today)s AND COALESCE(c.cut_on, c.end_on) > %(today)s),
         (SELECT jsonb_agg(jsonb_build_object('code', m.code, 'unit', m.unit_en,
                 'included', present.included::text, 'priced', present.tiers <> '[]',
                 'included_this_month', billed.included::text, 'used',
@@ -111,7 +114,7 @@ def entitlements(
 
 
 def _told(row: tuple[Any, ...], today: date, month: BillingMonth) -> dict[str, Json]:
-    reference, customer_since, closed_on, in_use, is_overdue, *pieces = row
+    reference, customer_since, closed_on, in_use, is_overdue, added, *pieces = row
     # A cursor of Django's leaves JSON as it comes.
     selected, contract, meters = (orjson.loads(piece) if piece else None for piece in pieces)
     is_customer = customer_since <= today and (closed_on is None or today < closed_on)
@@ -123,7 +126,7 @@ def _told(row: tuple[Any, ...], today: date, month: BillingMonth) -> dict[str, J
         "month": str(month),
         "licence": _plan(licence),
         "support": _plan(held.get("support")),
-        "accounts": {"allowed": _allowed(licence), "in_use": in_use},
+        "accounts": {"allowed": _allowed(licence, int(added)), "in_use": in_use},
         "meters": [_meter(meter, has_licence=licence is not None) for meter in meters or ()],
         "contract": _contract(contract) if contract and is_customer else None,
         "overdue": is_overdue,
@@ -143,12 +146,15 @@ def _plan(held: Mapping[str, Any] | None) -> Json:
     }
 
 
-def _allowed(licence: Mapping[str, Any] | None) -> int | None:
-    """Return how many accounts a licence allows: none without one, None where it sets no limit."""
+def _allowed(licence: Mapping[str, Any] | None, added: int) -> int | None:
+    """Return how many accounts may be active: a licence's and the running spot contracts'.
+
+    0 without a licence, None where it sets no limit. Rule: domain.md 3.5.
+    """
     if licence is None:
         return 0
     per_step: int | None = licence["accounts"]
-    return None if per_step is None else per_step * int(licence["steps"])
+    return None if per_step is None else per_step * int(licence["steps"]) + added
 
 
 def _meter(meter: Mapping[str, Any], *, has_licence: bool) -> Json:

@@ -26,6 +26,7 @@ from plans.queries import price_changes
 from plans.rules import PlanTerms
 from plans.rules import price_changes as prices
 from plans.rules.timeline import Timeline
+from seats.queries.capacity import capacity
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +118,13 @@ def circumstances(organisation: Organisation, *, now: datetime, zone: ZoneInfo) 
     """Return how an organisation stands. Rule: S1-24 (a registration under review counts as none)."""
     found: Methods = methods.of(organisation, now)
     closed_on = organisation.closed_on
+    is_closed = closed_on is not None and closed_on <= now.astimezone(zone).date()
     return Circumstances(
-        is_closed=closed_on is not None and closed_on <= now.astimezone(zone).date(),
+        is_closed=is_closed,
+        ends_on=None if is_closed else closed_on,
         has_method=found.active is not None,
         reviewing=found.waiting.gateway if found.waiting else "",
         is_overdue=payables.is_overdue(organisation.pk),
         accounts_in_use=accounts.accounts_in_use(organisation.pk),
+        capacity=capacity(organisation),
     )

@@ -3,24 +3,31 @@
 import enum
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from core.months import start_of_day
-from ordering.rules.acts import Act, SetRenewal
+from core.months import BillingMonth, last_day, start_of_day
+from ordering.rules.acts import Act, AddLicences, ChangePlan, SetRenewal, WithdrawRenewal
 from plans.enums import Category
 from plans.rules.timeline import Refusal, Span, Timeline
+from seats.rules.capacity import Capacity
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """How an organisation stands. `reviewing`: the company that still reviews a registration, if any."""
+    """How an organisation stands. `reviewing`: the company that still reviews a registration, if any.
+
+    `ends_on`: the day (half open) with which its contract with the vendor ends, where that is to come.
+    `capacity`: its spot contracts add to what a licence allows while they run. Rule: domain.md 3.5.
+    """
 
     is_closed: bool
     has_method: bool
     reviewing: str
     is_overdue: bool
     accounts_in_use: int
+    ends_on: date | None = None
+    capacity: Capacity = Capacity()
 
 
 class Waiver(enum.StrEnum):
@@ -32,6 +39,14 @@ class Waiver(enum.StrEnum):
 
 class Closed(Refusal):
     """The organisation is no customer any more."""
+
+
+class Cancelled(Refusal):
+    """The contract is cancelled, and ends with `last_on`: the cancellation is to be withdrawn first."""
+
+    def __init__(self, last_on: date) -> None:
+        super().__init__(last_on)
+        self.last_on = last_on
 
 
 class NoMethod(Refusal):
@@ -76,19 +91,37 @@ def check(
 ) -> None:
     """Refuse what may not be ordered as an organisation stands.
 
-    Raises Closed, NoMethod, Overdue, TooManyAccounts. Rule: S1-24, S1-25, B-14.
+    Raises Closed, Cancelled, NoMethod, Overdue, TooManyAccounts. Rule: S1-24, S1-25, S1-29, B-14.
     """
     if circumstances.is_closed:
         raise Closed
+    if circumstances.ends_on is not None:
+        _check_cancelled(act, circumstances.ends_on, now.astimezone(zone).date())
     if not circumstances.has_method and _is_for_money(before, after, now):
         raise NoMethod(circumstances.reviewing)
     if circumstances.is_overdue and _costs_more(before, after, now):
         raise Overdue
-    in_use = circumstances.accounts_in_use
     is_confirmed = getattr(act, "is_confirmed", False)
-    _check_accounts(before, after, in_use, now, is_confirmed=is_confirmed)
+    _check_accounts(before, after, circumstances, now, is_confirmed=is_confirmed)
     if isinstance(act, SetRenewal) and not act.renews and not is_confirmed:
-        _check_return(after, in_use, now, zone)
+        _check_return(after, circumstances, now, zone)
+
+
+def _check_cancelled(act: Act, ends_on: date, today: date) -> None:
+    """Refuse what would reach beyond the end of the contract, or cost nothing until then.
+
+    Nothing is begun or renewed. What is used at once is paid from the next month on (S1-26): in the last
+    month it would be free. What only gives something up goes on. Raises Cancelled.
+    """
+    gives_up = isinstance(act, WithdrawRenewal) or (isinstance(act, SetRenewal) and not act.renews)
+    is_change = isinstance(act, ChangePlan | AddLicences)
+    if not gives_up and not (is_change and is_paid_before(ends_on, today)):
+        raise Cancelled(last_day(ends_on))
+
+
+def is_paid_before(ends_on: date, today: date) -> bool:
+    """Return whether what is changed today is on a bill before the contract ends. Rule: S1-26."""
+    return BillingMonth.of_day(today).next.first_day < ends_on
 
 
 def _is_for_money(before: Timeline, after: Timeline, now: datetime) -> bool:
@@ -106,29 +139,38 @@ def _costs_more(before: Timeline, after: Timeline, now: datetime) -> bool:
 
 
 def _check_accounts(
-    before: Timeline, after: Timeline, in_use: int, now: datetime, *, is_confirmed: bool
+    before: Timeline,
+    after: Timeline,
+    circumstances: Circumstances,
+    now: datetime,
+    *,
+    is_confirmed: bool,
 ) -> None:
     """Refuse a licence that allows fewer accounts than are in use, where it allows fewer than before.
 
-    What lies ahead may be confirmed: until then accounts can be given up, or are deactivated.
+    What lies ahead may be confirmed: until then accounts can be given up, or are deactivated. So is
+    whom a spot contract carries that ends later: that is no reason to refuse. Rule: S1-25, S2-10.
     """
+    in_use = circumstances.accounts_in_use
     for at, old, new in _instants(before, after, now, (Category.LICENCE,)):
-        allowed, had = _allowed(new), _allowed(old)
+        allowed, had = _allowed(new, circumstances, at), _allowed(old, circumstances, at)
         if allowed is None or (had is not None and allowed >= had):
             continue
         if in_use > allowed and not (is_confirmed and at > now):
             raise TooManyAccounts(in_use, allowed, at)
 
 
-def _check_return(after: Timeline, in_use: int, now: datetime, zone: ZoneInfo) -> None:
+def _check_return(
+    after: Timeline, circumstances: Circumstances, now: datetime, zone: ZoneInfo
+) -> None:
     """Refuse the return to the free plan, while it has too few accounts, until that is confirmed."""
     last = after.last_term
     if last is None:
         return
     ends_at = start_of_day(last.end_on, zone)
-    allowed = _allowed(after.at(Category.LICENCE, ends_at))
-    if allowed is not None and in_use > allowed:
-        raise TooManyAccounts(in_use, allowed, ends_at)
+    allowed = _allowed(after.at(Category.LICENCE, ends_at), circumstances, ends_at)
+    if allowed is not None and circumstances.accounts_in_use > allowed:
+        raise TooManyAccounts(circumstances.accounts_in_use, allowed, ends_at)
 
 
 def _instants(
@@ -154,5 +196,8 @@ def _net(span: Span | None) -> int:
     return span.terms.net * span.steps if span else 0
 
 
-def _allowed(span: Span | None) -> int | None:
-    return span.accounts if span else None
+def _allowed(span: Span | None, circumstances: Circumstances, at: datetime) -> int | None:
+    """Return how many accounts a licence allows at an instant, with the spot contracts that run then."""
+    if span is None or span.accounts is None:
+        return None
+    return span.accounts + sum(each.accounts for each in circumstances.capacity.spots if each.covers(at))

@@ -18,12 +18,12 @@ from django.views.decorators.vary import vary_on_headers
 from accounts.access import PortalRequest
 from accounts.models import Organisation
 from core import clock
-from core.months import BillingMonth
+from core.months import BillingMonth, last_day
 from ordering import forms
 from ordering.queries import proposals
 from ordering.rules.acts import ChangePlan
 from ordering.rules.binding import Party
-from ordering.rules.guards import Closed, NoMethod, Overdue
+from ordering.rules.guards import Cancelled, Closed, NoMethod, Overdue, is_paid_before
 from ordering.views import refusals, reviewing, shown, told
 from ordering.views.refusals import Told
 from plans import queries as plans
@@ -140,6 +140,8 @@ def _warning(organisation: Organisation, now: datetime, zone: ZoneInfo) -> Told 
     refusal: Refusal | None = None
     if standing.is_closed:
         refusal = Closed()
+    elif standing.ends_on and not is_paid_before(standing.ends_on, now.astimezone(zone).date()):
+        refusal = Cancelled(last_day(standing.ends_on))
     elif not standing.has_method:
         refusal = NoMethod(standing.reviewing)
     elif standing.is_overdue:

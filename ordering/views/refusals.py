@@ -12,7 +12,7 @@ from accounts.models import Organisation
 from core.months import last_day
 from core.templatetags.writing import day
 from ordering.rules.acts import START_WITHIN_MONTHS, NotOnSale
-from ordering.rules.guards import Closed, NoMethod, Overdue, TooManyAccounts
+from ordering.rules.guards import Cancelled, Closed, NoMethod, Overdue, TooManyAccounts
 from ordering.rules.spots import NotAgreed, OtherTerms, SeveralTaxes
 from payments.views.shown import company_of
 from plans import queries as plans
@@ -54,6 +54,15 @@ def told(refusal: Refusal, organisation: Organisation, zone: ZoneInfo) -> Told:
     match refusal:
         case NoMethod():
             return _no_method(refusal, organisation)
+        case Cancelled():
+            return Told(
+                _(
+                    "Your contract is cancelled and ends on %(day)s. Withdraw the cancellation first."
+                )
+                % {"day": day(refusal.last_on)},
+                _page("contract", organisation),
+                _("Contract details"),
+            )
         case Overdue():
             return Told(
                 _(
@@ -94,7 +103,7 @@ def told(refusal: Refusal, organisation: Organisation, zone: ZoneInfo) -> Told:
         case TooManyAccounts():
             return Told(
                 _accounts(refusal, zone),
-                _page("plan_accounts", organisation),
+                _page("accounts", organisation),
                 _("See the accounts in use"),
             )
         case _:

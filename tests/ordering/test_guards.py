@@ -8,7 +8,14 @@ import pytest
 
 from ordering.rules import acts, guards
 from ordering.rules.acts import Act, AddLicences, ChangePlan, Market, Renew, SetRenewal, Start
-from ordering.rules.guards import Circumstances, Closed, NoMethod, Overdue, TooManyAccounts
+from ordering.rules.guards import (
+    Cancelled,
+    Circumstances,
+    Closed,
+    NoMethod,
+    Overdue,
+    TooManyAccounts,
+)
 from plans.enums import Category, TaxCategory
 from plans.rules import PlanTerms
 from plans.rules.timeline import Span, Timeline
@@ -187,3 +194,38 @@ def test_an_act_is_read_as_it_was_written(act: Act) -> None:
 def test_what_is_no_act_is_refused(stored: dict[str, object]) -> None:
     with pytest.raises(acts.NotAnAct):
         acts.from_json(stored)
+
+
+@pytest.mark.parametrize(
+    ("act", "before", "ends_on", "is_refused"),
+    [
+        pytest.param(TO_PRO, ON_BASIC, date(2026, 5, 1), True, id="a change in the last month"),
+        pytest.param(TO_PRO, ON_BASIC, date(2026, 5, 2), False, id="a change that is paid in May"),
+        pytest.param(AddLicences(1), ON_BASIC, date(2026, 5, 1), True, id="licences, unpaid"),
+        pytest.param(AddLicences(1), ON_BASIC, date(2027, 4, 10), False, id="licences, paid"),
+        pytest.param(START, ON_FREE, date(2027, 4, 10), True, id="a start"),
+        pytest.param(Renew("basic", 2, 12), ON_BASIC, date(2027, 4, 10), True, id="a renewal"),
+        pytest.param(SetRenewal(renews=True), ON_BASIC, date(2027, 4, 10), True, id="renewing"),
+        pytest.param(
+            SetRenewal(renews=False),
+            replace(ON_BASIC, renews=True),
+            date(2026, 5, 1),
+            False,
+            id="not renewing",
+        ),
+    ],
+)
+def test_an_organisation_that_leaves_orders_only_what_is_paid_until_its_last_day(
+    act: Act, before: Timeline, ends_on: date, is_refused: bool
+) -> None:
+    after = acts.carried_out(act, before, MARKET)
+    leaving = replace(FINE, ends_on=ends_on)
+
+    refused = None
+    try:
+        guards.check(act, before, after, leaving, now=NOW, zone=TOKYO)
+    except Cancelled as refusal:
+        refused = refusal
+
+    assert (refused is not None) is is_refused
+    assert refused is None or refused.last_on == date.fromordinal(ends_on.toordinal() - 1)
