@@ -1,9 +1,9 @@
 from django.urls import path
 
 from ordering.views import (
-    accounts,
     change,
     contract,
+    leaving,
     orders,
     plan,
     reviewing,
@@ -27,8 +27,8 @@ urlpatterns = [
     path(f"{_SPOT}<uuid:order>/", spot_payment.order, name="order_spot_order"),
     path(f"{_SPOT}<uuid:order>/payment/", spot_payment.payment, name="order_spot_payment"),
     path(f"{_SPOT}<uuid:order>/give-up/", spot_payment.give_up, name="order_spot_give_up"),
+    path("accounts/leaving/", leaving.who_leaves, name="accounts_leaving"),
     path("plan/", plan.plan, name="plan"),
-    path("plan/accounts/", accounts.in_use, name="plan_accounts"),
     path("plan/<str:category>/", change.change, name="plan_change"),
     path("orders/<uuid:review>/", reviewing.review, name="order_review"),
     path("orders/<uuid:review>/receipt/", reviewing.receipt, name="order_receipt"),

@@ -22,7 +22,7 @@ from ordering.queries.contracts import Contracts
 from ordering.queries.positions import Position
 from ordering.rules.calendar import Event, calendar
 from ordering.rules.remaining import remaining
-from ordering.views import consequences, shown, told
+from ordering.views import consequences, seat_timeline, shown, told
 from plans.enums import Category
 from plans.models import MainContract
 from plans.queries import contracts as plans
@@ -75,6 +75,7 @@ def contract(request: PortalRequest) -> HttpResponse:
         "spans": _spans(position),
         "orders": _orders(found, position.zone),
         "has_dates": bool(_events(found, position.today)),
+        "timeline": seat_timeline.shown(request.organisation, now=position.market.now),
     }
     return render(request, "ordering/contract.html", context)
 

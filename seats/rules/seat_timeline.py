@@ -114,6 +114,18 @@ def with_licence(capacity: Capacity, contracted: Timeline) -> Capacity:
     return replace(capacity, main=main)
 
 
+def with_limit(capacity: Capacity, accounts: int, from_at: datetime) -> Capacity:
+    """Return what would be allowed if the licence allowed so many accounts from an instant on."""
+    kept = [
+        each
+        if each.until_at is not None and each.until_at <= from_at
+        else replace(each, until_at=from_at)
+        for each in capacity.main
+        if each.from_at < from_at
+    ]
+    return replace(capacity, main=(*kept, Main(accounts, from_at, None)))
+
+
 def _spots(
     capacity: Capacity, instant: datetime, allowed: int | None
 ) -> tuple[tuple[int, int], ...]:

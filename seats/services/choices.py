@@ -16,6 +16,7 @@ from accounts.models import Membership
 from core import audit
 from core.canonical import Json
 from seats.queries import leaving
+from seats.services import settling
 
 
 class NotThere(Exception):
@@ -36,7 +37,7 @@ def protect(*, organisation_id: int, account: UUID, actor: str, now: datetime) -
 
     Raises NotThere, RootStays.
     """
-    found = _locked(organisation_id, account)
+    found = _locked(organisation_id, account, now)
     if found.is_protected:
         return False
     _number(_without(leaving.let_go_first(organisation_id), found))
@@ -48,7 +49,7 @@ def protect(*, organisation_id: int, account: UUID, actor: str, now: datetime) -
 @transaction.atomic
 def let_go_first(*, organisation_id: int, account: UUID, actor: str, now: datetime) -> bool:
     """Have an account leave before all others; return whether that is new. Raises NotThere, RootStays."""
-    found = _locked(organisation_id, account)
+    found = _locked(organisation_id, account, now)
     going = leaving.let_go_first(organisation_id)
     if going and going[0].pk == found.pk and not found.is_protected:
         return False
@@ -67,7 +68,7 @@ def move(
     Return whether there was such a place. `seen`: `leaving.version` of what the form showed. Raises
     NotThere, RootStays, ShownDifferently.
     """
-    found = _locked(organisation_id, account)
+    found = _locked(organisation_id, account, now)
     if leaving.version(organisation_id) != seen:
         raise ShownDifferently
     going = leaving.let_go_first(organisation_id)
@@ -83,7 +84,7 @@ def move(
 @transaction.atomic
 def follow_rule(*, organisation_id: int, account: UUID, actor: str, now: datetime) -> bool:
     """Take back what was chosen for an account; return whether anything was. Raises NotThere, RootStays."""
-    found = _locked(organisation_id, account)
+    found = _locked(organisation_id, account, now)
     if not found.is_protected and found.leave_order is None:
         return False
     Membership.objects.filter(pk=found.pk).update(is_protected=False, leave_order=None)
@@ -98,7 +99,7 @@ def reset(*, organisation_id: int, seen: str, actor: str, now: datetime) -> int:
 
     `seen`: as in `move`. Raises ShownDifferently.
     """
-    accounts.lock(organisation_id)
+    settling.settle_if_due(accounts.lock(organisation_id), now)
     if leaving.version(organisation_id) != seen:
         raise ShownDifferently
     rows = Membership.objects.filter(organisation=organisation_id)
@@ -117,8 +118,9 @@ def reset(*, organisation_id: int, seen: str, actor: str, now: datetime) -> int:
     return counted
 
 
-def _locked(organisation_id: int, account: UUID) -> Membership:
-    accounts.lock(organisation_id)
+def _locked(organisation_id: int, account: UUID, now: datetime) -> Membership:
+    # Ends that have come are carried out by the choice that held until now.
+    settling.settle_if_due(accounts.lock(organisation_id), now)
     found = Membership.objects.filter(
         organisation=organisation_id, public_id=account, deactivated_at=None
     ).first()
