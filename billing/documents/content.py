@@ -32,7 +32,9 @@ _TIERS_PRINTED = 4
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One printed line. `mark`: ※ where the reduced rate applies."""
+    """One printed line. `mark`: ※ where the reduced rate applies; `tail`: the end of the title that paper
+    keeps together.
+    """
 
     position: int
     mark: str
@@ -41,6 +43,11 @@ class Row:
     quantity: str
     unit: str
     net: str
+    tail: str = ""
+
+    @property
+    def head(self) -> str:
+        return self.title.removesuffix(self.tail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +257,13 @@ def row_of(line: Line, currency: str, language: Language) -> Row:
         quantity="" if _is_an_amount(line) else quantity_written(row.quantity),
         unit=unit_of(line, language),
         net=written(row.net, currency),
+        tail=tail_of(line.why, language) if isinstance(line.why, SpotWhy) else "",
     )
+
+
+def tail_of(spot: SpotWhy, language: Language) -> str:
+    """Return the period at the end of the title of months of a spot contract."""
+    return span_written(spot.first_on, spot.last_on, language)
 
 
 def tax_row(code: TaxCode, net: int, tax: int, currency: str, words: Words) -> TaxRow:

@@ -33,6 +33,7 @@ class Labels:
     original: str = ""
     reason: str = ""
     valid_until: str = ""
+    accounts: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ JA = Words(
             total="合計(税込)",
             period="ご利用期間",
             valid_until="有効期限",
+            accounts="追加アカウント数",
         ),
     },
     columns=Columns(
@@ -241,6 +243,7 @@ EN = Words(
             recipient="Prepared for",
             period="Period",
             valid_until="Valid until",
+            accounts="Extra accounts",
         ),
     },
     columns=Columns(
