@@ -1,6 +1,11 @@
 """A customer who leaves, as the tests of cancellation look at it."""
 
+import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
+
+from django.db import connection
 
 from accounts import queries as accounts
 from accounts.models import Organisation, User
@@ -11,9 +16,11 @@ from plans.models import CancellationTerms
 from tests import make
 from tests.ordering.customers import kobo, local, vendor
 
-__all__ = ["TICKS", "cancelled", "customer", "local", "root", "shown", "signed_in"]
+__all__ = ["TICKS", "at_once", "cancelled", "customer", "local", "root", "shown", "signed_in"]
 
 TICKS = {0, 1, 2}
+
+T = TypeVar("T")
 
 
 def customer(
@@ -59,3 +66,23 @@ def cancelled(organisation: Organisation, now: datetime) -> Cancellation:
     )
     assert isinstance(outcome, Confirmed)
     return outcome.cancellation
+
+
+def at_once(*calls: Callable[[], T]) -> list[T]:
+    """Run calls in threads that begin together; return what they return, in any order."""
+    barrier, results = threading.Barrier(len(calls)), list[T]()
+
+    def run(call: Callable[[], T]) -> None:
+        try:
+            barrier.wait(10)
+            results.append(call())
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=[call]) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(results) == len(calls)
+    return results
