@@ -5,8 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Case, Count, DateTimeField, F, Prefetch, Q, QuerySet, TextField, When
-from django.db.models.functions import Coalesce, Lower
+from django.db.models import (
+    Case,
+    Count,
+    DateTimeField,
+    F,
+    Prefetch,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce, Lower, NullIf
 
 from accounts.enums import Role
 from accounts.models import Membership, Organisation
@@ -27,7 +38,10 @@ _SHOWN = Coalesce("invitation__name", "user__name", output_field=TextField())
 _ORDER = {
     Sort.NEWEST: (F("registered_at").desc(), F("pk").desc()),
     Sort.OLDEST: (F("registered_at").asc(), F("pk").asc()),
-    Sort.NAME: (Lower("shown_name").asc(), F("user__email").asc()),
+    Sort.NAME: (
+        Lower(Coalesce(NullIf("shown_name", Value("")), "user__email")).asc(),
+        F("user__email").asc(),
+    ),
     Sort.SIGN_IN: (F("seen_at").desc(nulls_last=True), F("pk").desc()),
     Sort.LONG_AGO: (F("seen_at").asc(nulls_first=True), F("pk").asc()),
 }

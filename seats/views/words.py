@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from accounts.models import Organisation
 from core.months import last_day
@@ -66,10 +65,8 @@ def cause(deactivation: Deactivation, zone: ZoneInfo) -> str:
 def full(organisation: Organisation, refusal: accounts.Full, wanted: int = 1) -> Refused:
     """Say how many places there are, and how to have more. Rule: S2-19."""
     free = max(0, refusal.allowed - refusal.in_use)
-    told = ngettext(
-        "%(in_use)s of %(allowed)s account is in use, so %(free)s is free and %(wanted)s is needed.",
-        "%(in_use)s of %(allowed)s accounts are in use, so %(free)s are free and %(wanted)s are needed.",
-        refusal.allowed,
+    told = _(
+        "Accounts in use: %(in_use)s of %(allowed)s. Places free: %(free)s; needed: %(wanted)s."
     ) % {
         "in_use": refusal.in_use,
         "allowed": refusal.allowed,
