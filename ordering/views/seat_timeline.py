@@ -29,7 +29,7 @@ _ROWS_SHOWN = 12
 _MOST_ENDS = 6
 _MOST_MONTHS = 6
 _ROW, _PLOT, _AXIS = 18, 150, 40
-_STEPS = (1, 2, 5)
+_STEPS = (1, 2, 3, 4, 5, 6, 8, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def _picture(found: Shown) -> SafeString:
     parts = [
         f'<svg class="seats__picture" width="100%" height="{height}" role="img"',
         f' aria-label="{escape(_name(segments))}">',
-        *_grid(scale),
+        *_ground(scale),
         *_areas(segments, scale),
         *_months(first_on, end_on, scale),
         *_marks(found.today, ends, scale),
@@ -176,16 +176,14 @@ def _name(segments: Sequence[Segment]) -> str:
 
 
 def _ceiling(most: int) -> int:
-    """Return the next round number (1, 2 or 5 times a power of ten) that holds `most`."""
+    """Return the next round number that holds `most`."""
     power = int(f"1{'0' * (len(str(max(most, 1))) - 1)}")
-    return next(step * power for step in (*_STEPS, 10) if step * power >= max(most, 1))
+    return next(step * power for step in _STEPS if step * power >= max(most, 1))
 
 
-def _grid(scale: _Scale) -> Iterator[str]:
-    for accounts in (0, scale.ceiling):
-        y = scale.y(accounts)
-        kind = "seats__ground" if accounts == 0 else "seats__grid"
-        yield f'<line class="{kind}" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>'
+def _ground(scale: _Scale) -> Iterator[str]:
+    y = scale.y(0)
+    yield f'<line class="seats__ground" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>'
 
 
 def _areas(segments: Sequence[Segment], scale: _Scale) -> Iterator[str]:

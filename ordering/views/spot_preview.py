@@ -18,11 +18,11 @@ from ordering.forms import SpotSettings, name_of
 from ordering.queries import spots as queries
 from ordering.queries.positions import Position
 from ordering.queries.spots import Priced
-from ordering.views import consequences
+from ordering.views import consequences, seat_timeline
+from ordering.views.seat_timeline import TimelineShown
 from plans.queries import price_changes
 from plans.rules import PlanTerms
 from plans.rules import price_changes as prices
-from seats.queries.capacity import capacity
 from seats.rules.capacity import Capacity
 from seats.rules.seat_timeline import with_wish
 from spot_orders.rules.spot import SpotMonth, Wish
@@ -63,6 +63,7 @@ class Preview:
     runs: Sequence[Run]
     sums: Sequence[tuple[str, str]]
     bills: Sequence[BillShown]
+    timeline: TimelineShown
     query: str
 
 
@@ -70,7 +71,7 @@ def preview(form: SpotSettings) -> Preview:
     """Return what a valid form leads to. Raises Refusal."""
     position, wish = form.position, form.wish()
     priced = queries.priced(position, wish)
-    allowed = with_wish(capacity(position.organisation), wish, position.zone)
+    allowed = with_wish(position.circumstances.capacity, wish, position.zone)
     currency, totals = priced.offer.currency, priced.totals
     shown = runs(priced.offer.months, priced_terms(priced), wish, currency)
     return Preview(
@@ -82,13 +83,16 @@ def preview(form: SpotSettings) -> Preview:
         runs=shown if len(shown) > 1 else (),
         sums=sums(totals, currency),
         bills=_bills(position, totals, currency),
+        timeline=seat_timeline.shown(
+            position.organisation, now=position.market.now, capacity=allowed
+        ),
         query=urlencode(form.query()),
     )
 
 
 def allowed_now(position: Position) -> str:
     """Say how many accounts may be active now, and how many are."""
-    allowed = capacity(position.organisation).at(position.market.now)
+    allowed = position.circumstances.capacity.at(position.market.now)
     in_use = f"{position.circumstances.accounts_in_use:,}"
     if allowed is None:
         return _("Accounts in use now: %(in_use)s.") % {"in_use": in_use}

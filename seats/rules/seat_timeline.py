@@ -115,7 +115,11 @@ def with_licence(capacity: Capacity, contracted: Timeline) -> Capacity:
 
 
 def with_limit(capacity: Capacity, accounts: int, from_at: datetime) -> Capacity:
-    """Return what would be allowed if the licence allowed so many accounts from an instant on."""
+    """Return what would be allowed if it were so many accounts at an instant, by another licence from then on.
+
+    The spot contracts that run then are among them.
+    """
+    spots = sum(each.accounts for each in capacity.spots if each.covers(from_at))
     kept = [
         each
         if each.until_at is not None and each.until_at <= from_at
@@ -123,7 +127,7 @@ def with_limit(capacity: Capacity, accounts: int, from_at: datetime) -> Capacity
         for each in capacity.main
         if each.from_at < from_at
     ]
-    return replace(capacity, main=(*kept, Main(accounts, from_at, None)))
+    return replace(capacity, main=(*kept, Main(max(0, accounts - spots), from_at, None)))
 
 
 def _spots(

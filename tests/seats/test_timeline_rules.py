@@ -128,6 +128,14 @@ def test_a_wish_adds_its_accounts_from_its_first_day_to_its_last() -> None:
     assert wished.at(at(date(2027, 3, 1))) == 100
 
 
+def test_a_limit_holds_in_all_and_spot_contracts_run_out_of_it() -> None:
+    limited = seat_timeline.with_limit(sketch(), 150, at(date(2027, 1, 15)))
+
+    assert [
+        limited.at(at(day)) for day in (date(2027, 1, 14), date(2027, 1, 15), date(2027, 2, 10))
+    ] == [300, 150, 50]
+
+
 @pytest.mark.parametrize(
     ("today", "told", "stage"),
     [
