@@ -14,6 +14,7 @@ urlpatterns = [
     path("o/<uuid:organisation>/", include("billing.urls")),
     path("o/<uuid:organisation>/", include("payments.urls")),
     path("o/<uuid:organisation>/", include("ordering.urls")),
+    path("o/<uuid:organisation>/", include("cancellation.urls")),
     path("o/<uuid:organisation>/", include("archives.urls")),
     path("invitation/<str:token>/", invitation, name="invitation"),
     path("healthz", healthz, name="healthz"),
