@@ -74,7 +74,7 @@ def _serve(order: SpotOrder, payable: Payable, now: datetime) -> SpotOrder:
         raise ValueError(f"{payable}: the invoice says {invoice.currency} {invoice.gross}")
     payable.invoice = invoice
     payable.save(update_fields=["invoice"])
-    letters.spot_confirmed(payable, served, now)
+    letters.spots.confirmed(payable, served, now)
     return served
 
 
@@ -98,7 +98,7 @@ def _give_back(order: SpotOrder, payable: Payable, why: Unserved, now: datetime)
             "refunds": [refund.pk for refund in made],
         },
     )
-    letters.spot_refunded(payable, refunded, why, now)
+    letters.spots.refunded(payable, refunded, why, now)
     return refunded
 
 

@@ -127,7 +127,7 @@ def lapse(*, order_id: int, now: datetime) -> SpotOrder:
             return order
         order = spot_orders.lapse(order_id=order_id, actor=SCHEDULE, now=now)
         serving.void(payable, now)
-        letters.spot_lapsed(payable, order, now)
+        letters.spots.lapsed(payable, order, now)
     return order
 
 

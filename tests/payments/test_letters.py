@@ -18,7 +18,6 @@ from payments.enums import (
     Hold,
     Initiator,
     MethodState,
-    PayableKind,
     RefundState,
 )
 from payments.models import Charge, Payable, PaymentMethod, Refund, SupportRequest
@@ -29,6 +28,7 @@ from tests.billing import books
 from tests.billing.test_credit import credit
 from tests.billing.test_issue_races import at_once
 from tests.core.test_letters import Page
+from tests.payments import spotted
 
 # Methods, charges and refunds are stored as a letter needs them, without their history.
 pytestmark = [pytest.mark.django_db, pytest.mark.unsound_books]
@@ -392,22 +392,14 @@ def test_what_was_taken_up_in_time_is_told_of_however_late_the_letter_is() -> No
     assert letters.invoices_issued(Payable.objects.all(), NOW + timedelta(days=20)) == 1
 
 
-def test_nobody_is_told_of_what_is_no_invoice_or_costs_nothing() -> None:
-    customer = organisation()
-    order = Payable.objects.create(
-        organisation=customer,
-        kind=PayableKind.SPOT_ORDER,
-        number="S-1",
-        currency="JPY",
-        gross=5_500,
-        due_on=date(2026, 11, 22),
-        created_at=NOW,
-    )
+def test_nobody_is_told_of_an_order_as_of_an_invoice() -> None:
+    placed = spotted.place(spotted.buyer())
+    Payable.objects.update(announced_at=None)
 
-    assert letters.invoices_issued([order], NOW) == 0
+    assert letters.invoices_issued([placed.payable], NOW) == 0
 
-    order.refresh_from_db()
-    assert (order.announced_at, Mail.objects.count()) == (NOW, 0)
+    placed.payable.refresh_from_db()
+    assert (placed.payable.announced_at, Mail.objects.count()) == (NOW, 0)
 
 
 def test_nobody_is_told_of_an_organisation_without_a_root_that_can_sign_in() -> None:
@@ -499,20 +491,19 @@ def test_what_is_rolled_back_was_not_told() -> None:
 
 def test_dollars_are_written_as_on_the_pages() -> None:
     customer = organisation(Language.EN)
-    order = Payable.objects.create(
+    adrift = Payable(
         organisation=customer,
-        kind=PayableKind.SPOT_ORDER,
-        number="S-1",
+        number="KC-1",
         currency="USD",
         gross=123_450,
         due_on=date(2026, 11, 22),
         created_at=NOW,
     )
 
-    letters.payable_overdue(order, NOW)
+    letters.payable_overdue(adrift, NOW)
 
     mail = Mail.objects.get(to=["root@example.com"])
-    assert mail.subject == "Overdue: $1,234.50 (S-1)"
+    assert mail.subject == "Overdue: $1,234.50 (KC-1)"
     assert plan_page(customer) in mail.text
 
 

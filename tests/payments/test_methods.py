@@ -18,13 +18,12 @@ from payments.enums import (
     Hold,
     Initiator,
     MethodState,
-    PayableKind,
 )
 from payments.models import Charge, Payable, PaymentMethod, SupportRequest
 from payments.services import charges, methods, moves, support
 from payments.services.charges import AccountDiffers
 from tests import make
-from tests.payments import visits
+from tests.payments import owing, visits
 
 pytestmark = pytest.mark.django_db
 
@@ -53,16 +52,12 @@ def _page(client: Client, organisation: Organisation) -> str:
 
 
 def _owed(organisation: Organisation, *, hold: Hold = Hold.NOTHING) -> Payable:
-    return Payable.objects.create(
-        organisation=organisation,
-        kind=PayableKind.SPOT_ORDER,
-        number="SPOT-1",
-        currency="JPY",
-        gross=5_500,
+    return owing.owed(
+        organisation,
+        net=5_000,
         due_on=date(2026, 12, 6),
         hold=hold,
         next_charge_at=None if hold else make.NOW,
-        created_at=make.NOW,
     )
 
 

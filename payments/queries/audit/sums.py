@@ -53,18 +53,24 @@ SUMS = (
         ), credits AS (
             SELECT corrects_id AS invoice_id, sum(gross) AS credited FROM billing_invoice
             WHERE kind = 'credit_note' GROUP BY 1
+        ), withdrawn AS (
+            -- An order that was never served is owed no more; it has no invoice to be credited.
+            SELECT id AS spot_order_id, gross AS credited FROM spot_orders_spotorder
+            WHERE state IN ('lapsed', 'cancelled', 'refunded')
         )
         SELECT p.id AS payable, p.organisation_id AS organisation, p.number,
                p.captured, COALESCE(t.captured, 0) AS charges_say,
                p.refunded, COALESCE(g.refunded, 0) AS refunds_say,
-               p.credited, COALESCE(n.credited, 0) AS credit_notes_say
+               p.credited, COALESCE(n.credited, w.credited, 0) AS credit_notes_say
         FROM payments_payable p
         LEFT JOIN taken t ON t.payable_id = p.id
         LEFT JOIN given g ON g.payable_id = p.id
         LEFT JOIN credits n ON n.invoice_id = p.invoice_id
+        LEFT JOIN withdrawn w ON w.spot_order_id = p.spot_order_id
         WHERE p.created_at >= %(since)s AND (p.captured, p.refunded, p.credited)
             IS DISTINCT FROM
-            (COALESCE(t.captured, 0), COALESCE(g.refunded, 0), COALESCE(n.credited, 0))
+            (COALESCE(t.captured, 0), COALESCE(g.refunded, 0),
+             COALESCE(n.credited, w.credited, 0))
         ORDER BY 1
         """,
     ),

@@ -201,7 +201,7 @@ def _decline(charge: Charge, outcome: Declined, actor: str, now: datetime) -> No
     _end_journey(charge, JourneyState.REFUSED, now)
     payable, method = charge.payable, charge.method
     if is_late_answer and payable.kind == PayableKind.SPOT_ORDER:
-        letters.spot_not_taken(payable, charge, now)
+        letters.spots.not_taken(payable, charge, now)
     # What is held already, its method having been found broken meanwhile, is tried no further.
     if (
         payable.state != PayableState.OPEN

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from core import audit
-from payments.enums import STAFF_HOLDS, Hold, MethodState, PayableState
+from payments.enums import STAFF_HOLDS, Hold, MethodState, PayableKind, PayableState
 from payments.models import Payable, PaymentMethod
 from payments.services import collecting, differences
 from payments.services.corrections import rows
@@ -42,12 +42,19 @@ def release_hold(*, payable_id: int, reason: str, actor: str, now: datetime) -> 
 
 
 def _collect_again(payable: Payable, action: str, reason: str, actor: str, now: datetime) -> None:
-    """Have an open payable charged by itself again, where there is a method for it."""
+    """Have an open payable charged by itself again, where there is a method for it.
+
+    A spot order is its customer's to pay: unpaid it lapses; one that was served, and whose money was
+    taken back, is overdue from the day after it was due.
+    """
     has_method = PaymentMethod.objects.filter(
         organisation_id=payable.organisation_id, state=MethodState.ACTIVE
     ).exists()
-    payable.hold = Hold.NOTHING if has_method else Hold.NO_METHOD
-    payable.next_charge_at = now if has_method else None
+    if payable.kind == PayableKind.SPOT_ORDER:
+        payable.hold = Hold.NOTHING if payable.invoice_id is None else Hold.DECLINED
+    else:
+        payable.hold = Hold.NOTHING if has_method else Hold.NO_METHOD
+        payable.next_charge_at = now if has_method else None
     payable.declines, payable.first_failed_at = 0, None
     payable.closed_at = None
     collecting.apply_sums(payable, now)

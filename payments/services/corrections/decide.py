@@ -1,7 +1,7 @@
 """A credit or a write-off: asked for, approved by a second person where it must be, done at once."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -11,7 +11,14 @@ from django.utils.translation import gettext_lazy as _
 from billing.services import correct
 from billing.services.correct import MoreThanLeft, NotAnAmount, NotCreditable, NothingLeft
 from core import audit, money
-from payments.enums import ChargeState, CorrectionKind, CorrectionState, Hold, PayableState
+from payments.enums import (
+    ChargeState,
+    CorrectionKind,
+    CorrectionState,
+    Hold,
+    PayableKind,
+    PayableState,
+)
 from payments.models import Correction, Payable
 from payments.queries import refunds as queries
 from payments.rules import refunds as rules
@@ -26,6 +33,9 @@ from payments.services.corrections.facts import (
     Outcome,
     SamePerson,
 )
+from plans import queries as plans
+from spot_orders import services as spot_orders
+from spot_orders.enums import SpotState
 
 _UNSENT = {ChargeState.PREPARED, ChargeState.STARTED}
 
@@ -193,7 +203,9 @@ def _approve(correction_id: int, actor: str, reason: str, now: datetime) -> Outc
 def _amount(kind: CorrectionKind, payable: Payable, gross: int | None) -> int:
     """Return how much is credited or written off. Raises what keeps it from being so."""
     if kind is CorrectionKind.WRITE_OFF:
-        if payable.state != PayableState.OPEN:
+        # An order that is not paid is no debt: it lapses.
+        is_order = payable.kind == PayableKind.SPOT_ORDER and payable.invoice_id is None
+        if payable.state != PayableState.OPEN or is_order:
             raise NotOpen
         return payable.balance
     if payable.gross == 0:
@@ -237,6 +249,7 @@ def _carry_out(
     correction.credit_note = note
     payable.credited += note.gross
     collecting.apply_sums(payable, now)
+    _end_what_is_given_back(payable, correction, actor, now)
     _decide(correction, actor, reason, now)
     made = refunds.give_back(
         payable,
@@ -247,6 +260,21 @@ def _carry_out(
         approved_by="" if correction.is_alone else actor,
     )
     return Outcome(correction, made)
+
+
+def _end_what_is_given_back(
+    payable: Payable, correction: Correction, actor: str, now: datetime
+) -> None:
+    """End a spot contract of which nothing is paid any more: from tomorrow on, or before it begins. I13."""
+    order = payable.spot_order
+    if order is None or payable.credited < payable.gross:
+        return
+    today = now.astimezone(plans.vendor_zone()).date()
+    tomorrow = max(order.first_on, today + timedelta(days=1))
+    if order.state == SpotState.PAID and order.ended_at is None and tomorrow < order.until_on:
+        spot_orders.cut(
+            order_id=order.pk, on=tomorrow, reason=correction.reason, actor=actor, now=now
+        )
 
 
 def _decide(correction: Correction, actor: str, reason: str, now: datetime) -> None:

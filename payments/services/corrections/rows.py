@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from accounts import services as accounts
+from billing.enums import InvoiceKind
 from billing.models import Invoice
 from billing.services.correct import NotCreditable
 from payments.enums import LIVE
@@ -30,10 +31,13 @@ def said(reason: str) -> str:
 def payable_of(invoice_id: int, now: datetime) -> int:
     """Return the payable of an invoice; one just issued is taken up first. Raises Invoice.DoesNotExist."""
     invoice = Invoice.objects.get(pk=invoice_id)
-    if invoice.kind not in collecting.SERIES:
+    if invoice.kind == InvoiceKind.CREDIT_NOTE:
         raise NotCreditable(invoice_id)
     found = Payable.objects.filter(invoice=invoice).values_list("pk", flat=True)
     while (payable_id := found.first()) is None:
+        if invoice.kind not in collecting.SERIES:
+            # That of a spot order is there with its invoice.
+            raise NotTakenUp(invoice_id)
         if not collecting.take_up(now):
             raise NotTakenUp(invoice_id)
     return payable_id
