@@ -13,6 +13,7 @@ from hypothesis import settings as property_tests
 from billing.queries.audit import OF_EVENTS
 from core import books
 from plans import queries as plans
+from seats.services import guard
 
 # A busy machine is no finding.
 property_tests.register_profile("portal", deadline=None)
@@ -67,6 +68,7 @@ def _fresh_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(caches.settings["default"], "KEY_PREFIX", prefix)
     monkeypatch.setattr(caches["default"], "key_prefix", prefix)
     plans.forget()
+    guard.forget()
 
 
 _MONEY_ROOMS = {"billing", "payments", "usage", "flows"}
