@@ -1,4 +1,7 @@
-"""Whose plans, terms or time as a customer began or ended, by date alone. Rule: domain.md 3.1, S1-25."""
+"""Whose plans, terms, spot contracts or time as a customer began or ended, by date alone.
+
+Rule: domain.md 3.1, S1-25.
+"""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -22,6 +25,15 @@ _PASSED = """
             UNION ALL
             SELECT organisation_id, end_on::timestamp AT TIME ZONE %(zone)s FROM plans_maincontract
                 WHERE withdrawn_at IS NULL AND end_on > %(day)s AND end_on <= %(today)s
+            UNION ALL
+            SELECT organisation_id, first_on::timestamp AT TIME ZONE %(zone)s
+                FROM spot_orders_spotorder
+                WHERE state = 'paid' AND first_on > %(day)s AND first_on <= %(today)s
+            UNION ALL
+            SELECT organisation_id, COALESCE(cut_on, end_on)::timestamp AT TIME ZONE %(zone)s
+                FROM spot_orders_spotorder
+                WHERE state = 'paid' AND COALESCE(cut_on, end_on) > %(day)s
+                    AND COALESCE(cut_on, end_on) <= %(today)s
             UNION ALL
             SELECT id, customer_since::timestamp AT TIME ZONE %(zone)s FROM accounts_organisation
                 WHERE customer_since > %(day)s AND customer_since <= %(today)s

@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -27,7 +27,7 @@ class Circumstances:
     is_overdue: bool
     accounts_in_use: int
     ends_on: date | None = None
-    capacity: Capacity = Capacity()
+    capacity: Capacity = field(default_factory=Capacity)
 
 
 class Waiver(enum.StrEnum):
@@ -200,4 +200,6 @@ def _allowed(span: Span | None, circumstances: Circumstances, at: datetime) -> i
     """Return how many accounts a licence allows at an instant, with the spot contracts that run then."""
     if span is None or span.accounts is None:
         return None
-    return span.accounts + sum(each.accounts for each in circumstances.capacity.spots if each.covers(at))
+    return span.accounts + sum(
+        each.accounts for each in circumstances.capacity.spots if each.covers(at)
+    )

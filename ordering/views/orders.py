@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -152,11 +153,23 @@ def _refuse(
     facts: list[consequences.Fact] = []
     if isinstance(refusal, TooManyAccounts) and _may_confirm(refusal, form.position):
         facts, field = _facts(form), "is_confirmed"
-        told = replace(told, text=_to_confirm(refusal, form.position))
+        told = Told(_to_confirm(refusal, form.position), *_who_leaves(refusal, form.position))
     if field:
         form.add_error(field, _linked(told))
         return _show(request, kind, form, facts=facts, status=400)
     return _show(request, kind, form, refused=told, status=400)
+
+
+def _who_leaves(refusal: TooManyAccounts, position: Position) -> tuple[str, str]:
+    """Return where it stands who would leave, and what that is called. Rule: design.md 6.5."""
+    query = urlencode(
+        {
+            "allowed": refusal.allowed,
+            "from_on": refusal.from_at.astimezone(position.zone).date().isoformat(),
+        }
+    )
+    page = reverse("accounts_leaving", kwargs={"organisation": position.organisation.public_id})
+    return f"{page}?{query}", _("See who would leave")
 
 
 def _to_confirm(refusal: TooManyAccounts, position: Position) -> str:

@@ -41,7 +41,7 @@ PAGES = (
     "contract_ics",
 )
 FORMS = PAGES[1:7]
-QUERIES_OF_MENU = 17
+QUERIES_OF_MENU = 21
 START = {"plan": "pro", "steps": "2", "first_on": "2026-01-31", "months": "1"}
 
 
@@ -260,7 +260,7 @@ def test_a_plan_with_too_few_accounts_is_refused_with_the_number() -> None:
     )
 
     assert "on 5 would be allowed" in page
-    assert url("plan_accounts", org) in page
+    assert url("accounts", org) in page
     assert ask(org, "order_start", **START | {"plan": "basic", "steps": "2"}).status_code == 302
 
 
@@ -504,6 +504,9 @@ def test_the_menu_says_why_something_is_not_possible_now(kobo: Organisation) -> 
     """Rule: S2-12, S2-21."""
     none = "You have no main contract yet: start a paid plan first."
     assert _menu(kobo) == {
+        "Add Spot": (
+            "Accounts are added to a paid plan, and you have none. Start a paid plan first."
+        ),
         "Start a paid plan": "",
         "Add licences": none,
         "Renew now": none,
@@ -514,6 +517,7 @@ def test_the_menu_says_why_something_is_not_possible_now(kobo: Organisation) -> 
 
     order(kobo, "order_start", **START)
     assert _menu(kobo) == {
+        "Add Spot": "",
         "Start a paid plan": (
             "You have a main contract already. Until it ends, you can renew it and add licences."
         ),

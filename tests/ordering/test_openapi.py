@@ -188,7 +188,7 @@ def test_an_event_that_is_sent_is_as_described() -> None:
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     sent = [json.loads(delivery.body) for delivery in WebhookDelivery.objects.order_by("pk")]
     reasons = resolved(described, schema)["properties"]["reason"]["enum"]
-    assert [faults(described, schema, body) for body in sent] == [[], [], [], []]
+    assert [faults(described, schema, body) for body in sent] == [[] for _ in Changed]
     assert [body["reason"] for body in sent] == reasons == list(Changed)
     headers = {each["name"] for each in operation["parameters"]}
     assert headers == {webhooks.TIMESTAMP, webhooks.SIGNATURE}

@@ -1,27 +1,27 @@
 """Add Spot: settings, payment, completion, and all that is refused. Rule: S2-21…S2-28, F54, F55."""
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import uuid4
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import Organisation
 from billing.models import Invoice
 from core import clock
-from core.ids import new_key
 from gateway_sandbox import Sandbox
-from payments.models import Charge, Payable
+from payments.gateways import registry
 from plans.models import TermsOfUse
 from spot_orders.models import SpotOrder
 from tests import make
 from tests.ordering import customers
 from tests.ordering.customers import local
 from tests.payments import collected
-from tests.payments.conftest import sandbox as sandbox
-from tests.payments.visits import client_of, path_of, url
+from tests.payments.conftest import use
+from tests.payments.visits import client_of, url
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse
@@ -31,6 +31,15 @@ Answer: TypeAlias = "_MonkeyPatchedWSGIResponse"
 pytestmark = pytest.mark.django_db
 
 NOW = local(1, 15, 12)
+
+
+@pytest.fixture
+def sandbox(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        running.set_time(NOW)
+        use(running, settings, monkeypatch)
+        yield running
+    registry.forget()
 
 
 @pytest.fixture(autouse=True)
