@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from math import lcm
 from zoneinfo import ZoneInfo
 
-from core.months import NotAMonth, add_months, start_of_day
+from core.months import BillingMonth, NotAMonth, add_months, start_of_day
 from plans.enums import Category
 from plans.rules.timeline import Refusal, Span, Term, Timeline
 
@@ -217,13 +217,10 @@ def window(
     return Window(first_on, starts[-1], end_on)
 
 
-def latest_start(end_on: date) -> date:
-    """Return the last day from which one whole month ends by a day (half open). Rule: S2-22."""
-    return next(
-        day
-        for day in (end_on - timedelta(days=days) for days in range(28, 32))
-        if add_months(day, 1) <= end_on
-    )
+def latest_start(end_on: date, months: int = 1) -> date:
+    """Return the last day from which whole months end by a day (half open). Rule: S2-22, domain.md 3.2."""
+    month = BillingMonth.of_day(end_on).plus(-months)
+    return month.first_day.replace(day=min(end_on.day, month.last_day.day))
 
 
 def coverage(timeline: Timeline, day: date, today: date) -> tuple[Term, ...]:
