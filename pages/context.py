@@ -16,6 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.access import Access
 from accounts.enums import Role
 from accounts.models import Membership, User
+from core import clock
+from core.months import last_day
 from core.templatetags import writing
 from pages.queries import Standing
 from payments.queries import payables
@@ -60,6 +62,15 @@ class Overdue:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """That the contract ends, or has ended, and where the root sees what that means. Rule: S1-29."""
+
+    text: str
+    url: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """What surrounds a page: names, menus, and where the language switch returns to."""
 
@@ -74,6 +85,7 @@ class Frame:
     tabs: tuple[Item, ...] = ()
     user_menu: tuple[Item, ...] = ()
     overdue: tuple[Overdue, ...] = ()
+    ending: tuple[Ending, ...] = ()
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
@@ -108,6 +120,7 @@ def _frame(request: HttpRequest) -> Frame:
         tabs=_tabs(request, membership) if membership else (),
         user_menu=_user_menu(user),
         overdue=_overdue(request, membership) if membership else (),
+        ending=_ending(request, membership) if membership else (),
     )
 
 
@@ -144,6 +157,24 @@ def _overdue(request: HttpRequest, membership: Membership) -> tuple[Overdue, ...
         for each in payables.owed_by(membership.organisation)
         if each.overdue_since
     )
+
+
+def _ending(request: HttpRequest, membership: Membership) -> tuple[Ending, ...]:
+    """Return the last day of a contract that is cancelled: on every page, from the confirmation on."""
+    closed_on = membership.organisation.closed_on
+    if closed_on is None or request.headers.get("HX-Request"):
+        return ()
+    last = writing.day(last_day(closed_on))
+    is_over = closed_on <= clock.now().astimezone(plans.zone_for_pages()).date()
+    text = (
+        gettext("Your contract ended with %(day)s. Invoices stay readable.")
+        if is_over
+        else gettext("Your contract ends on %(day)s. Until then everything works as before.")
+    ) % {"day": last}
+    if membership.role != Role.ROOT:
+        return (Ending(text),)
+    url = f"{_page_of(membership, 'contract')}#cancellation"
+    return (Ending(text, url, gettext("Contract details")),)
 
 
 def _late(owed: Owed, zone: ZoneInfo) -> str:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
@@ -41,8 +41,8 @@ def _said(ticked: tuple[int, ...] = (0, 1, 2), password: str = make.PASSWORD) ->
     return {"ticked": [str(each) for each in ticked], "password": password, "reason": ""}
 
 
-def _text(response: HttpResponse) -> str:
-    return response.content.decode()
+def _text(response: HttpResponseBase) -> str:
+    return bytes(response.getvalue()).decode()
 
 
 def test_looking_at_what_follows_changes_nothing() -> None:
@@ -259,3 +259,27 @@ def test_the_review_asks_the_same_number_of_questions_however_much_there_is(
 
     with django_assert_num_queries(24):
         client.get(_url("cancellation", organisation))
+
+
+@pytest.mark.parametrize("role", [Role.ROOT, Role.MANAGER])
+def test_every_page_says_until_when_the_contract_runs(role: Role) -> None:
+    organisation = leaving.customer()
+    leaving.cancelled(organisation, clock.now())
+    member = (
+        organisation.memberships.get(role=role)
+        if role is Role.ROOT
+        else make.member(organisation, role=role)
+    )
+    client = Client(HTTP_ACCEPT_LANGUAGE="en")
+    client.force_login(member.user)
+
+    page = _text(client.get(_url("usage", organisation)))
+
+    assert "Until then everything works as before." in page
+    assert (f"{_url('contract', organisation)}#cancellation" in page) is (role is Role.ROOT)
+
+
+def test_a_contract_that_goes_on_has_no_banner() -> None:
+    organisation = leaving.customer()
+
+    assert "Your contract end" not in _text(_client(organisation).get(_url("usage", organisation)))
