@@ -115,7 +115,7 @@ def with_licence(capacity: Capacity, contracted: Timeline) -> Capacity:
 
 
 def with_limit(capacity: Capacity, accounts: int, from_at: datetime) -> Capacity:
-    """Return what would be allowed if it were so many accounts at an instant, by another licence from then on.
+    """Return what would be allowed with a licence from an instant on that makes it so many accounts then.
 
     The spot contracts that run then are among them.
     """

@@ -123,7 +123,7 @@ def reactivate(
         Membership.objects.filter(pk__in=[each.pk for each in waiting]).update(
             deactivated_at=None, deactivation_id=None
         )
-        _record(waiting, "membership.reactivated", actor, now)
+        _record(waiting, "membership.reactivated", actor, now, of=_was)
         _tell(organisation, now)
         return len(waiting)
 
@@ -142,7 +142,7 @@ def delete(
 
     def act(organisation: Organisation) -> int:
         gone = _those(organisation, membership_ids)
-        _record(gone, "membership.deleted", actor, now)
+        _record(gone, "membership.deleted", actor, now, of=_was)
         Membership.objects.filter(pk__in=[each.pk for each in gone]).delete()
         User.objects.filter(
             pk__in=[each.user_id for each in gone], memberships=None, is_staff=False
@@ -253,6 +253,7 @@ def _record(
     actor: str,
     now: datetime,
     details: dict[str, Json] | None = None,
+    of: Callable[[Membership], dict[str, Json]] | None = None,
 ) -> None:
     audit.record_all(
         [
@@ -260,7 +261,12 @@ def _record(
                 each.organisation_id,
                 action,
                 f"membership:{each.pk}",
-                {"user": each.user_id, **_left_by(each), **(details or {})},
+                {
+                    "user": each.user_id,
+                    **_left_by(each),
+                    **(of(each) if of else {}),
+                    **(details or {}),
+                },
             )
             for each in changed
         ],
@@ -273,3 +279,12 @@ def _left_by(membership: Membership) -> dict[str, Json]:
     if membership.deactivation_id is None:
         return {}
     return {"deactivation": membership.deactivation_id}
+
+
+def _was(membership: Membership) -> dict[str, Json]:
+    """Return since when the account was, and was not, in use: its row tells it no more (seat timeline)."""
+    ended = membership.deactivated_at
+    return {
+        "registered_at": membership.registered_at.isoformat(),
+        "deactivated_at": ended.isoformat() if ended else None,
+    }
