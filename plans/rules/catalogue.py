@@ -32,6 +32,7 @@ class Vendor:
     support_url: str
     plan_page_url: str
     invoice_prefix: str
+    spot_may_span_renewal: bool = True
     cancellation_ends: CancellationEnds = CancellationEnds.MONTH
     data_kept_days: int = DATA_KEPT_DAYS
     line: int = field(default=0, compare=False)

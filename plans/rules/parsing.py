@@ -136,6 +136,7 @@ class _File:
                 "plan_page_url", 200, _is_url, "a web address", default=""
             ),
             invoice_prefix=table.text("invoice_prefix", 12, default=""),
+            spot_may_span_renewal=table.truth("spot_may_span_renewal", default=True),
             cancellation_ends=table.choice(
                 "cancellation_ends", CancellationEnds, default=CancellationEnds.MONTH
             ),

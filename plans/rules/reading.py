@@ -119,11 +119,11 @@ class Table:
         self._asked.add(key)
         return self.whole(key, least=least) if self.has(key) else None
 
-    def truth(self, key: str) -> bool:
+    def truth(self, key: str, *, default: bool = False) -> bool:
         value = self._get(key, required=False)
         if value is not None and not isinstance(value, bool):
             self.wrong(key, f"expected true or false, not {_kind(value)}")
-        return value is True
+        return default if value is None else value is True
 
     def day(self, key: str) -> date:
         return self.day_or_none(key, required=True) or A_DAY

@@ -122,6 +122,7 @@ def _vendor() -> values.Vendor | None:
         support_url=row.support_url,
         plan_page_url=row.plan_page_url,
         invoice_prefix=row.invoice_prefix,
+        spot_may_span_renewal=row.spot_may_span_renewal,
         cancellation_ends=CancellationEnds(row.cancellation_ends),
         data_kept_days=row.data_kept_days,
     )

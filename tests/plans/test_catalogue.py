@@ -127,6 +127,28 @@ def test_a_changed_vendor_is_a_new_version_and_the_old_one_stays() -> None:
     ]
 
 
+def test_a_spot_contract_may_span_a_renewal_unless_the_vendor_says_no() -> None:
+    strict = WHOLE.replace("[vendor]\n", "[vendor]\nspot_may_span_renewal = false\n")
+    apply(WHOLE)
+    assert queries.vendor().spot_may_span_renewal is True
+
+    assert apply(strict) == ["vendor"]
+    assert queries.vendor().spot_may_span_renewal is False
+    assert apply(strict) == []
+    assert apply(METER) == []
+    assert queries.vendor().spot_may_span_renewal is False
+
+    assert apply(WHOLE) == ["vendor"]
+    assert queries.vendor().spot_may_span_renewal is True
+    assert VendorVersion.objects.count() == 3
+
+
+def test_whether_a_spot_contract_may_span_a_renewal_is_true_or_false() -> None:
+    text = WHOLE.replace("[vendor]\n", '[vendor]\nspot_may_span_renewal = "no"\n')
+
+    assert refusals(text) == [(2, "vendor.spot_may_span_renewal: expected true or false, not text")]
+
+
 def test_a_file_without_vendor_adds_to_what_there_is() -> None:
     apply(WHOLE)
     more = (
