@@ -139,7 +139,9 @@ def settle(*, cancellation_id: int, now: datetime) -> Wait | None:
         organisation=organisation, state__in=standing.ATTACHED
     ).order_by("pk")
     detached = [
-        methods.detach(method_id=method.pk, reason=ENDED, actor=ACTOR, now=now).pk
+        methods.detach(
+            method_id=method.pk, reason=ENDED, actor=ACTOR, now=now, code=ENDED
+        ).pk
         for method in attached
     ]
     if cancellation.settled_at is None:

@@ -201,10 +201,13 @@ def break_method(*, method_id: int, code: str, now: datetime, actor: str) -> boo
 
 
 @transaction.atomic
-def detach(*, method_id: int, reason: str, actor: str, now: datetime) -> PaymentMethod:
+def detach(
+    *, method_id: int, reason: str, actor: str, now: datetime, code: str = _BY_STAFF
+) -> PaymentMethod:
     """Take a method away, as staff; the root may add one again, and the provider is to forget it.
 
-    Raises ReasonMissing, NoSuchMethod, ChargeUnderWay. Rule: S1-06, R6.
+    `code`: who took it away, as the row keeps it; the root is told here of what staff do alone. Raises
+    ReasonMissing, NoSuchMethod, ChargeUnderWay. Rule: S1-06, S1-29, R6.
     """
     if not reason.strip():
         raise ReasonMissing
@@ -218,7 +221,7 @@ def detach(*, method_id: int, reason: str, actor: str, now: datetime) -> Payment
     if _has_live_charge(method):
         raise ChargeUnderWay
     was_current = method.state in {MethodState.ACTIVE, MethodState.BROKEN}
-    moves.move_method(method, MethodState.DETACHED, actor=actor, now=now, code=_BY_STAFF)
+    moves.move_method(method, MethodState.DETACHED, actor=actor, now=now, code=code)
     _record("payment_method.detached", method, actor, now, reason=reason.strip()[:400])
     if was_current:
         accounts.set_payment_terms(
@@ -226,7 +229,8 @@ def detach(*, method_id: int, reason: str, actor: str, now: datetime) -> Payment
         )
         collecting.hold_all(organisation_id=method.organisation_id, hold=Hold.NO_METHOD, now=now)
     _ask_to_forget(method, now)
-    letters.method_detached(method, now)
+    if code == _BY_STAFF:
+        letters.method_detached(method, now)
     return method
 
 

@@ -14,9 +14,19 @@ from cancellation.models import Cancellation, Review
 from cancellation.services import Confirmed
 from plans.models import CancellationTerms
 from tests import make
-from tests.ordering.customers import kobo, local, vendor
+from tests.ordering.customers import TOKYO, kobo, local, vendor
 
-__all__ = ["TICKS", "at_once", "cancelled", "customer", "local", "root", "shown", "signed_in"]
+__all__ = [
+    "TICKS",
+    "TOKYO",
+    "at_once",
+    "cancelled",
+    "customer",
+    "local",
+    "root",
+    "shown",
+    "signed_in",
+]
 
 TICKS = {0, 1, 2}
 
