@@ -270,5 +270,5 @@ def _trail(entries: Sequence[AuditEntry], people: Mapping[str, str]) -> Table:
 
 def _details(details: Mapping[str, object]) -> str:
     return ", ".join(
-        f"{name}: {value}" for name, value in details.items() if value not in {None, ""}
+        f"{name}: {value}" for name, value in details.items() if value is not None and value != ""
     )
