@@ -302,7 +302,8 @@ class MainContract(models.Model):
                 name="main_contract_renews",
             ),
             models.Index(
-                fields=["end_on", "organisation"],
+                Coalesce("cut_on", "end_on"),
+                "organisation",
                 condition=Q(withdrawn_at=None, ended_at=None),
                 name="main_contract_to_end",
             ),
