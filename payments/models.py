@@ -209,6 +209,11 @@ class Payable(models.Model):
         """What is still owed; below zero, what is to be given back. Rule: I07."""
         return self.gross - self.credited - self.captured + self.refunded
 
+    @property
+    def is_unserved_order(self) -> bool:
+        """Whether it is of a spot order that has no invoice: unpaid it is no debt, but lapses. Rule: B-13."""
+        return self.kind == PayableKind.SPOT_ORDER and self.invoice_id is None
+
 
 class Charge(models.Model):
     """One attempt to take money, with its own key. Rule: R4, R6.

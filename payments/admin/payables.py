@@ -1,6 +1,7 @@
 """What is owed and collected, document by document, and what staff decide about it."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -11,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from billing.rules import numbers
 from core import money
 from core.work import ReasonMissing
 from payments.admin import written
@@ -142,9 +144,9 @@ class PayableAdmin(Office):
         written.instant("next_charge_at", gettext_lazy("next charge")),
         written.column(gettext_lazy("hold"), _hold, ordering="hold"),
     ]
-    related = ["organisation", "invoice"]
+    related = ["organisation", "invoice__vendor", "spot_order"]
     list_select_related = ["organisation"]
-    list_filter = [waits(queries.PAYABLES, WORDS), "state", "hold"]
+    list_filter = [waits(queries.PAYABLES, WORDS), "state", "kind", "hold"]
     search_fields = [
         "number__exact",
         "organisation__reference__exact",
@@ -182,7 +184,7 @@ class PayableAdmin(Office):
             ),
             do=_write_off,
             form=OperationForm,
-            is_offered=lambda row: row.state == PayableState.OPEN,
+            is_offered=lambda row: row.state == PayableState.OPEN and not row.is_unserved_order,
             refusals=HINDRANCES,
             preview=_what_is_written_off,
             is_grave=True,
@@ -214,7 +216,8 @@ class PayableAdmin(Office):
         return [
             (_("Status"), row.get_state_display()),
             (_("Organisation"), written.link(row.organisation)),
-            (_("Document"), written.link(row.invoice, row.number)),
+            (_("Document"), _document(row)),
+            *([(_("Spot order"), _order(row))] if row.spot_order_id else []),
             *(
                 (label, money.written(value, row.currency))
                 for label, value in (
@@ -240,6 +243,23 @@ class PayableAdmin(Office):
 
     def tables(self, row: Payable) -> Sequence[Table]:
         return [_charges(row), _corrections(row), _refunds(row), trail("payable", row)]
+
+
+def _document(row: Payable) -> object:
+    """Return the link to an invoice; that of a spot order bears another number than the payable."""
+    if row.invoice is None:
+        return written.NOTHING
+    invoice = row.invoice
+    number = numbers.written(invoice.vendor.invoice_prefix, invoice.number, invoice.kind)
+    return written.link(invoice, number)
+
+
+def _order(row: Payable) -> str:
+    order = row.spot_order
+    if order is None:
+        return written.NOTHING
+    last_on = order.until_on - timedelta(days=1)
+    return f"{order.number} · {order.get_state_display()} · {order.first_on} – {last_on}"
 
 
 def _method(method: PaymentMethod | None) -> str:

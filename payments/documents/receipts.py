@@ -10,7 +10,8 @@ from accounts.enums import Language
 from billing.documents import content as invoices
 from billing.documents.content import Party, TaxRow
 from billing.documents.words import WORDS as OF_INVOICES
-from billing.enums import TaxCode
+from billing.enums import InvoiceKind, TaxCode
+from billing.rules import numbers
 from core.money import written
 from core.months import BillingMonth
 from payments.documents.words import WORDS
@@ -46,7 +47,6 @@ def content_of(receipt: Receipt, language: Language | None = None) -> Content:
     language = language or Language(invoice.language)
     words, shared = WORDS[language], OF_INVOICES[language]
     local = receipt.decided_at.astimezone(ZoneInfo(invoice.vendor.time_zone))
-    month = BillingMonth.of_day(invoice.month).first_day
     return Content(
         language=language,
         title=words.title,
@@ -54,9 +54,7 @@ def content_of(receipt: Receipt, language: Language | None = None) -> Content:
         created=receipt.decided_at.isoformat(),
         received_on=format_date(local.date(), shared.day, locale=language),
         received=words.received,
-        purpose=words.purpose.format(
-            month=format_date(month, _MONTHS[language], locale=language), number=charge.number
-        ),
+        purpose=_purpose(receipt, language),
         paid_with=paid_with(receipt),
         issuer=invoices.issuer_of(invoice.vendor, language),
         registration_number=invoice.vendor.registration_number,
@@ -83,6 +81,17 @@ def paid_with(receipt: Receipt) -> str:
     return f"{company} ({label})" if label else company
 
 
+def _purpose(receipt: Receipt, language: Language) -> str:
+    charge, invoice, words = receipt.charge, receipt.invoice, WORDS[language]
+    number = numbers.written(invoice.vendor.invoice_prefix, invoice.number, invoice.kind)
+    if invoice.kind == InvoiceKind.SPOT:
+        return words.of_order.format(order=charge.number, number=number)
+    month = BillingMonth.of_day(invoice.month).first_day
+    return words.purpose.format(
+        month=format_date(month, _MONTHS[language], locale=language), number=number
+    )
+
+
 _MONTHS = {Language.JA: "y年M月", Language.EN: "MMMM y"}
 
 
@@ -90,7 +99,11 @@ def _notes(receipt: Receipt, language: Language) -> Iterator[str]:
     words, shared, vendor = WORDS[language], OF_INVOICES[language], receipt.invoice.vendor
     codes = {each.code for each in receipt.taxes}
     if not codes:
-        yield words.taxes_follow.format(number=receipt.charge.number)
+        yield words.taxes_follow.format(
+            number=numbers.written(
+                vendor.invoice_prefix, receipt.invoice.number, receipt.invoice.kind
+            )
+        )
     if TaxCode.JP8R in codes:
         yield shared.reduced_note
     if TaxCode.OUT_OF_SCOPE in codes:

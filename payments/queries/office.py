@@ -211,6 +211,7 @@ def may_be_charged(payable: Payable) -> bool:
     """Return whether a payable can be charged to a registered method now, as far as rows tell."""
     return (
         payable.state == PayableState.OPEN
+        and not payable.is_unserved_order
         and payable.hold not in STAFF_HOLDS
         and not payable.charges.filter(state__in=sorted(LIVE)).exists()
         and PaymentMethod.objects.filter(

@@ -92,12 +92,15 @@ def about_method(*, method_id: int, reason: str, actor: str, now: datetime) -> N
 def charge_now(*, payable_id: int, reason: str, actor: str, now: datetime) -> Charge:
     """Have the registered method charged for a payable at once; return the attempt, prepared.
 
-    One more try, which uses up none of those that the portal makes by itself. Raises ReasonMissing,
-    Held, charges.Stopped, NotOwed, AttemptUnderWay, NoMethod, AccountDiffers; nothing is stored then.
+    One more try, which uses up none of those that the portal makes by itself. An order that is not
+    paid is its customer's to pay. Raises ReasonMissing, Held, charges.Stopped, NotOwed,
+    AttemptUnderWay, NoMethod, AccountDiffers; nothing is stored then.
     """
     found = Payable.objects.get(pk=payable_id)
     accounts.lock(found.organisation_id)
     payable = Payable.objects.get(pk=payable_id)
+    if payable.is_unserved_order:
+        raise charges.NotOwed
     if payable.hold in STAFF_HOLDS:
         raise Held
     charge = charges.prepare(payable_id=payable_id, initiator=Initiator.STAFF, actor=actor, now=now)

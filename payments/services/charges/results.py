@@ -157,7 +157,7 @@ def _book(charge: Charge, outcome: Settled, actor: str, now: datetime, reason: s
 
 def _ask_to_serve(payable: Payable, now: datetime) -> None:
     """Ask for a spot order to be served once this, the money, is committed alone. Rule: R10."""
-    if payable.kind == PayableKind.SPOT_ORDER and payable.invoice_id is None:
+    if payable.is_unserved_order:
         jobs.SERVE_SPOT.enqueue(
             key=str(payable.pk),
             due_at=now,

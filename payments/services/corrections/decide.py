@@ -16,7 +16,6 @@ from payments.enums import (
     CorrectionKind,
     CorrectionState,
     Hold,
-    PayableKind,
     PayableState,
 )
 from payments.models import Correction, Payable
@@ -204,8 +203,7 @@ def _amount(kind: CorrectionKind, payable: Payable, gross: int | None) -> int:
     """Return how much is credited or written off. Raises what keeps it from being so."""
     if kind is CorrectionKind.WRITE_OFF:
         # An order that is not paid is no debt: it lapses.
-        is_order = payable.kind == PayableKind.SPOT_ORDER and payable.invoice_id is None
-        if payable.state != PayableState.OPEN or is_order:
+        if payable.state != PayableState.OPEN or payable.is_unserved_order:
             raise NotOpen
         return payable.balance
     if payable.gross == 0:
