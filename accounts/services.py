@@ -12,6 +12,12 @@ from accounts.models import ApiKey, Membership, Organisation, User
 from core import audit, ids, webhooks
 from core.webhooks import Event
 
+_END_SESSIONS = """
+    DELETE FROM accounts_session s USING accounts_user u
+    WHERE u.id = s.user_id AND NOT u.is_staff
+      AND NOT EXISTS (SELECT FROM accounts_membership m
+          WHERE m.user_id = s.user_id AND m.deactivated_at IS NULL)
+"""
 ENTITLEMENTS_CHANGED = "entitlements.changed"
 SWITCHED_OFF, SWITCHED_ON = "organisation.auto_invoicing_off", "organisation.auto_invoicing_on"
 
@@ -195,14 +201,19 @@ def end_sessions(user_ids: Iterable[int]) -> int:
     Who has an active membership left, or is staff, stays signed in. Rule: F60, ASVS 7.4.2.
     """
     with connection.cursor() as cursor:
+        cursor.execute(f"{_END_SESSIONS} AND s.user_id = ANY(%s::bigint[])", [ids.array(user_ids)])
+        return int(cursor.rowcount)
+
+
+def end_stray_sessions() -> int:
+    """End the sessions of all who had a membership and have none any more; return how many.
+
+    A sign-in that was under way while its account left is one: its session is stored afterwards.
+    """
+    with connection.cursor() as cursor:
         cursor.execute(
-            """
-            DELETE FROM accounts_session s USING accounts_user u
-            WHERE s.user_id = ANY(%s::bigint[]) AND u.id = s.user_id AND NOT u.is_staff
-              AND NOT EXISTS (SELECT FROM accounts_membership m
-                  WHERE m.user_id = s.user_id AND m.deactivated_at IS NULL)
-            """,
-            [ids.array(user_ids)],
+            f"{_END_SESSIONS}"
+            " AND EXISTS (SELECT FROM accounts_membership m WHERE m.user_id = s.user_id)"
         )
         return int(cursor.rowcount)
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from accounts import services as accounts
 from core import work
 from seats import jobs
 from seats.services import imports, settling
@@ -10,6 +11,11 @@ from seats.services import imports, settling
 @work.plans_work
 def plan_settlements(now: datetime) -> None:
     settling.plan(now)
+
+
+@work.plans_work
+def end_stray_sessions(now: datetime) -> None:
+    accounts.end_stray_sessions()
 
 
 @work.handles(jobs.SETTLE)

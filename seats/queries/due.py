@@ -24,9 +24,9 @@ _SPOTS = """
     WHERE state = %(paid)s AND ended_at IS NULL AND COALESCE(cut_on, end_on) <= %(today)s
 """
 _CONTRACTS = """
-    SELECT organisation_id, end_on, NULL::bigint, id
+    SELECT organisation_id, COALESCE(cut_on, end_on), NULL::bigint, id
     FROM plans_maincontract
-    WHERE withdrawn_at IS NULL AND ended_at IS NULL AND end_on <= %(today)s
+    WHERE withdrawn_at IS NULL AND ended_at IS NULL AND COALESCE(cut_on, end_on) <= %(today)s
 """
 _CLOSED = """
     SELECT id, closed_on, NULL::bigint, NULL::bigint
@@ -54,9 +54,9 @@ _PUBLIC_IDS = f"""
 _CARRIED_OUT = """
     SELECT COALESCE(cut_on, end_on) FROM spot_orders_spotorder
     WHERE organisation_id = %(id)s AND ended_at IS NOT NULL AND COALESCE(cut_on, end_on) > %(today)s
-    UNION SELECT end_on FROM plans_maincontract
+    UNION SELECT COALESCE(cut_on, end_on) FROM plans_maincontract
     WHERE organisation_id = %(id)s AND withdrawn_at IS NULL AND ended_at IS NOT NULL
-        AND end_on > %(today)s
+        AND COALESCE(cut_on, end_on) > %(today)s
     UNION SELECT accounts_ended_on FROM accounts_organisation
     WHERE id = %(id)s AND accounts_ended_on > %(today)s AND closed_on = accounts_ended_on
 """
