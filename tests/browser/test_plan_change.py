@@ -321,7 +321,7 @@ def test_axe_finds_nothing_and_no_page_is_wider_than_a_phone(
         page.set_viewport_size({"width": width, "height": 900})
 
     look()
-    page.goto(visits.url("plan_accounts", kobo))
+    page.goto(visits.url("accounts", kobo))
     look()
     page.goto(visits.url("plan_change", kobo, category="licence"))
     look()
