@@ -32,7 +32,7 @@ def _group_choices(groups: Sequence[Group]) -> list[tuple[str, str]]:
 class AccountSearch(forms.Form):
     """What accounts are looked up by; everything may be left out."""
 
-    text = forms.CharField(label=_("Name or e-mail address"), required=False, max_length=120)
+    text = forms.CharField(label=_("Name or e-mail"), required=False, max_length=120)
     status = forms.ChoiceField(
         label=_("Status"), required=False, choices=[("", _("any")), *Status.choices]
     )
@@ -40,7 +40,7 @@ class AccountSearch(forms.Form):
         label=_("Role"), required=False, choices=[("", _("any")), *Role.choices]
     )
     group = forms.ChoiceField(label=_("Group"), required=False)
-    sort = forms.ChoiceField(label=_("Order"), required=False, choices=Sort.choices)
+    sort = forms.ChoiceField(label=_("Sort by"), required=False, choices=Sort.choices)
 
     use_required_attribute = False
 

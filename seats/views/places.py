@@ -60,7 +60,7 @@ def of(organisation: Organisation, now: datetime, zone: ZoneInfo) -> Places:
         sentence = _sentence(used, allowed)
         facts += [
             Fact(_("Capacity now"), str(allowed)),
-            Fact(_("Free"), str(max(0, allowed - used))),
+            Fact(_("Places free"), str(max(0, allowed - used))),
         ]
     told, warning = "", ""
     if fall is not None:

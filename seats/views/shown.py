@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.enums import Role
 from accounts.models import Membership, Organisation
+from seats.enums import Status
 from seats.models import Deactivation
 from seats.queries import accounts as queries
 from seats.views import words
@@ -16,7 +17,10 @@ from seats.views import words
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An account in words. `why` says since when and by what it is deactivated; else empty."""
+    """An account in words. `why` says since when and by what it is deactivated; else empty.
+
+    `detail` stands beside the status: why, or that the person has yet to sign in.
+    """
 
     account: Membership
     email: str
@@ -26,6 +30,7 @@ class Row:
     status: str
     kind: str
     why: str
+    detail: str
     groups: str
     registered: str
     last_sign_in: str
@@ -40,7 +45,9 @@ def rows(organisation: Organisation, accounts: Sequence[Membership], zone: ZoneI
 def row(account: Membership, cause: Deactivation | None, zone: ZoneInfo) -> Row:
     """Return an account in words. `cause`: the end of a contract that deactivated it, if one did."""
     seen_at = seen(account)
-    status, kind = words.badge(queries.status_of(account, seen_at))
+    standing = queries.status_of(account, seen_at)
+    status, kind = words.badge(standing)
+    reason = why(account, cause, zone)
     return Row(
         account=account,
         email=account.user.email,
@@ -49,7 +56,8 @@ def row(account: Membership, cause: Deactivation | None, zone: ZoneInfo) -> Row:
         is_root=account.role == Role.ROOT,
         status=status,
         kind=kind,
-        why=why(account, cause, zone),
+        why=reason,
+        detail=_("not signed in yet") if standing is Status.INVITED else reason,
         groups=groups(account, is_automatic=account.deactivation_id is not None),
         registered=words.on(account.registered_at, zone),
         last_sign_in=words.on(seen_at, zone),

@@ -37,7 +37,7 @@ def badge(status: Status) -> tuple[str, str]:
     """Return a status in words, and the kind of its badge."""
     words = {
         Status.ACTIVE: _("active"),
-        Status.INVITED: _("invited, not signed in yet"),
+        Status.INVITED: _("invited"),
         Status.DEACTIVATED: _("deactivated"),
     }
     return words[status], _KINDS[status]

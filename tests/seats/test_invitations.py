@@ -92,7 +92,7 @@ def test_a_person_is_registered_at_once_and_written_to(pages: Client, org: Organ
     page = text_of(pages.get(answer.headers["Location"]))
     assert "hanako@example.com is registered, and the invitation is on its way." in page
     assert "2 of 10 accounts are in use" in page
-    assert "invited, not signed in yet" in page
+    assert "invited not signed in yet" in page
 
 
 def test_the_link_sets_a_password_with_which_the_person_signs_in(
