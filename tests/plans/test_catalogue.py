@@ -284,6 +284,53 @@ def test_published_terms_of_use_stay_and_the_next_follow() -> None:
     assert apply(WHOLE + terms + terms.replace("= 2", "= 3")) == ["terms of use 3"]
 
 
+CANCELLATION_TERMS = """
+[[cancellation_terms]]
+number = 1
+title = { ja = "解約の条件", en = "Cancellation terms" }
+
+[[cancellation_terms.box]]
+ja = "終了します。"
+en = "It ends."
+
+[[cancellation_terms.box]]
+ja = "返金されません。"
+en = "Nothing is refunded."
+"""
+
+
+def test_cancellation_terms_are_stored_with_their_boxes() -> None:
+    changed = apply(
+        WHOLE.replace("[vendor]", '[vendor]\ncancellation_ends = "term"\ndata_kept_days = 90')
+        + CANCELLATION_TERMS
+    )
+
+    assert "cancellation terms 1" in changed
+    terms = queries.cancellation_terms()
+    assert terms is not None
+    assert (terms.number, terms.title_en, terms.intro_ja) == (1, "Cancellation terms", "")
+    assert terms.boxes == [
+        {"ja": "終了します。", "en": "It ends."},
+        {"ja": "返金されません。", "en": "Nothing is refunded."},
+    ]
+    vendor = queries.vendor()
+    assert (vendor.cancellation_ends, vendor.data_kept_days) == ("term", 90)
+
+
+def test_published_cancellation_terms_stay_and_the_next_follow() -> None:
+    """Rule: S1-28."""
+    apply(WHOLE + CANCELLATION_TERMS)
+
+    assert apply(WHOLE + CANCELLATION_TERMS) == []
+    assert refusals(WHOLE + CANCELLATION_TERMS.replace("It ends.", "It goes on.")) == [
+        (34, "cancellation terms 1 were published with another text; give the new text number 2")
+    ]
+    assert apply(CANCELLATION_TERMS.replace("= 1", "= 2")) == ["cancellation terms 2"]
+    newest = queries.cancellation_terms()
+    assert newest is not None
+    assert newest.number == 2
+
+
 def test_the_command_tells_file_line_and_reason(tmp_path: Path) -> None:
     file = tmp_path / "catalogue.toml"
     file.write_text(WHOLE.replace('"JP"', '"XX"'), encoding="utf-8")

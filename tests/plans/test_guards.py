@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, connections, transaction
 from plans import services
 from plans.enums import Aggregation
 from plans.models import (
+    CancellationTerms,
     Meter,
     MeterPrice,
     Plan,
@@ -95,6 +96,10 @@ def alter_terms() -> None:
     TermsOfUse.objects.update(text_en="Other")
 
 
+def alter_cancellation_terms() -> None:
+    CancellationTerms.objects.update(boxes=[])
+
+
 GUARDS = [
     ("plan_price_in_use", "plans_planprice", alter_price),
     ("plan_price_in_use", "plans_planprice", add_price),
@@ -113,12 +118,14 @@ GUARDS = [
     ("vendor_version_is_fixed", "plans_vendorversion", alter_vendor),
     ("vendor_version_is_fixed", "plans_vendorversion", drop_vendor),
     ("terms_of_use_are_fixed", "plans_termsofuse", alter_terms),
+    ("cancellation_terms_are_fixed", "plans_cancellationterms", alter_cancellation_terms),
 ]
 
 
 def a_catalogue_in_use() -> None:
     make.vendor()
     TermsOfUse.objects.create(number=1, text_ja="規約", text_en="Terms", created_at=make.NOW)
+    make.cancellation_terms()
     version = make.plan_version()
     make.meter_price(version, make.meter(), tiers=[(None, "0.01")])
     make.selection(make.organisation(), version, make.NOW)

@@ -373,6 +373,24 @@ def test_parse_finds_duplicates() -> None:
     ]
 
 
+def test_parse_finds_what_is_wrong_with_cancellation_terms() -> None:
+    empty = '\n[[cancellation_terms]]\nnumber = 1\ntitle = { ja = "あ", en = "a" }\n'
+    box = '\n[[cancellation_terms.box]]\nja = "あ"\n'
+    vendor = VENDOR.replace(
+        "[vendor]", '[vendor]\ncancellation_ends = "year"\ndata_kept_days = 4000'
+    )
+
+    assert problems(empty + empty + box)[1:] == [
+        (2, "cancellation_terms[1].box: needs at least one text to agree to"),
+        (6, "cancellation_terms: 1 stands on line 2 already"),
+        (10, "cancellation_terms[2].box[1].en: is missing"),
+    ]
+    assert problems(vendor) == [
+        (2, "vendor.cancellation_ends: 'year' is not one of month, term"),
+        (3, "vendor.data_kept_days: 4000 is more than 3653, ten years"),
+    ]
+
+
 def test_parse_finds_a_meter_priced_twice_and_a_unit_taken_twice() -> None:
     unit = 'consumed_unit = "GB"\n'
     other = METER.replace("api_calls", "other") + unit
