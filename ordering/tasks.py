@@ -4,7 +4,7 @@ from datetime import datetime
 
 from core import work
 from ordering import jobs
-from ordering.services import borders, price_letters
+from ordering.services import borders, leaving_letters, price_letters
 
 
 @work.plans_work
@@ -20,3 +20,13 @@ def plan_price_letters(now: datetime) -> None:
 @work.handles(jobs.TELL_OF_PRICES, then=plan_price_letters)
 def tell_of_prices(payload: work.Payload, now: datetime) -> None:
     price_letters.tell(now)
+
+
+@work.plans_work
+def plan_leaving_letters(now: datetime) -> None:
+    leaving_letters.plan(now)
+
+
+@work.handles(jobs.WARN_OF_LEAVING)
+def warn_of_leaving(payload: work.Payload, now: datetime) -> None:
+    leaving_letters.warn(after_id=int(str(payload["after_id"])), now=now)

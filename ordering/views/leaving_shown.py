@@ -235,7 +235,7 @@ def protected(found: Page) -> str:
     if not nevertheless.count:
         return ""
     names = [
-        _("%(name)s (%(day)s)") % {"name": _called(each.account), "day": _leaves(each, found)}
+        _("%(name)s (%(day)s)") % {"name": each.called, "day": _leaves(each, found)}
         for each in nevertheless.rows
     ]
     said = _(", ").join(names)
@@ -253,7 +253,7 @@ def row(placed: Placed, found: Page) -> RowShown:
     account = placed.account
     return RowShown(
         account=account,
-        name=_name(account),
+        name=placed.name,
         registered=account.registered_at,
         leaves=_leaves(placed, found),
         chosen=_chosen(account),
@@ -292,14 +292,6 @@ def _leaves(placed: Placed, found: Page) -> str:
 
 def _day(departure: Departure, zone: ZoneInfo) -> str:
     return day(departure.at.astimezone(zone).date())
-
-
-def _name(account: Membership) -> str:
-    return str(getattr(account, "shown_name", "") or "")
-
-
-def _called(account: Membership) -> str:
-    return _name(account) or account.user.email
 
 
 def is_unlimited(found: Page) -> bool:

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 
 from django.db import connection
 from django.db.models import Count, Q
+from django.db.models.functions import Coalesce
 
 from accounts.models import Membership, Organisation
 from core.months import start_of_day
@@ -37,8 +38,10 @@ _RANKED = f"""
         FROM accounts_membership WHERE organisation_id = %(organisation)s AND deactivated_at IS NULL
     )
 """  # noqa: S608 - the order is the constant above
+_COUNTED = f"{_RANKED} SELECT count(*) FROM ranked r "  # noqa: S608 - as above
+_LISTED = f"{_RANKED} SELECT r.id, r.place FROM ranked r "  # noqa: S608 - as above
 _FOUND = """
-    FROM ranked r JOIN accounts_user u ON u.id = r.user_id
+    JOIN accounts_user u ON u.id = r.user_id
     LEFT JOIN seats_invitation i ON i.membership_id = r.id
     WHERE (%(text)s = '' OR u.email ILIKE %(like)s OR COALESCE(i.name, u.name) ILIKE %(like)s)
       AND r.place > %(above)s AND r.place <= %(upto)s AND (%(with_root)s OR r.role <> 'root')
@@ -80,6 +83,15 @@ class Placed:
 
     account: Membership
     place: int
+
+    @property
+    def name(self) -> str:
+        """What the root calls the person; empty where it calls them nothing."""
+        return str(getattr(self.account, "shown_name", None) or "")
+
+    @property
+    def called(self) -> str:
+        return self.name or self.account.user.email
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,16 +166,12 @@ def listed(
         "offset": (number - 1) * size,
     }
     with connection.cursor() as cursor:
-        cursor.execute(f"{_RANKED} SELECT count(*) {_FOUND}", values)
+        cursor.execute(_COUNTED + _FOUND, values)
         (count,) = cursor.fetchone()
-        cursor.execute(
-            f"{_RANKED} SELECT r.id, r.place {_FOUND} ORDER BY r.place DESC"
-            " LIMIT %(limit)s OFFSET %(offset)s",
-            values,
-        )
-        places = dict(cursor.fetchall())
-    accounts = accounts_of(organisation).in_bulk(list(places))
-    return Listed(count, tuple(Placed(accounts[pk], place) for pk, place in places.items()))
+    rows = _placed(
+        organisation, f"{_FOUND} ORDER BY r.place DESC LIMIT %(limit)s OFFSET %(offset)s", values
+    )
+    return Listed(count, tuple(rows))
 
 
 def protected_who_leave(
@@ -172,17 +180,30 @@ def protected_who_leave(
     """Return who leaves although the root protects them, because too many are protected."""
     if not found:
         return Listed(0, ())
+    condition = "WHERE is_protected AND place > %(least)s AND role <> 'root'"
     values = {"organisation": organisation.pk, "least": found[-1].allowed, "limit": most}
-    condition = "FROM ranked WHERE is_protected AND place > %(least)s AND role <> 'root'"
     with connection.cursor() as cursor:
-        cursor.execute(f"{_RANKED} SELECT count(*) {condition}", values)
+        cursor.execute(_COUNTED + condition, values)
         (count,) = cursor.fetchone()
-        cursor.execute(
-            f"{_RANKED} SELECT id, place {condition} ORDER BY place DESC LIMIT %(limit)s", values
-        )
-        places = dict(cursor.fetchall())
-    accounts = accounts_of(organisation).in_bulk(list(places))
-    return Listed(count, tuple(Placed(accounts[pk], place) for pk, place in places.items()))
+    rows = _placed(organisation, f"{condition} ORDER BY place DESC LIMIT %(limit)s", values)
+    return Listed(count, tuple(rows))
+
+
+def leaving_at(organisation: Organisation, departure: Departure, *, most: int) -> list[Placed]:
+    """Return who leaves at a border, first who leaves first."""
+    # Who leaves at an earlier border stands before them.
+    values = {
+        "organisation": organisation.pk,
+        "above": departure.allowed,
+        "upto": departure.in_use,
+        "limit": most,
+    }
+    return _placed(
+        organisation,
+        "WHERE place > %(above)s AND place <= %(upto)s AND role <> 'root'"
+        " ORDER BY place DESC LIMIT %(limit)s",
+        values,
+    )
 
 
 def chosen_counts(organisation: Organisation) -> tuple[int, int]:
@@ -214,28 +235,41 @@ def let_go_first(organisation_id: int) -> list[Membership]:
 def organisations_to_warn(today: date, *, after_id: int, most: int) -> list[int]:
     """Return organisations with a contract that ends within the warnings' time, by id from one on."""
     last = today + timedelta(days=max(STAGES))
-    coming = {"gt": today, "lte": last}
-    spots = SpotOrder.objects.filter(
-        Q(cut_on=None, **_within("end_on", coming)) | Q(**_within("cut_on", coming)),
+    until = Coalesce("cut_on", "end_on")
+    spots = SpotOrder.objects.alias(holds_until=until).filter(
         state=SpotState.PAID,
         ended_at=None,
+        holds_until__gt=today,
+        holds_until__lte=last,
         organisation__gt=after_id,
-    ).values_list("organisation_id")
-    mains = MainContract.objects.filter(
-        Q(cut_on=None, **_within("end_on", coming)) | Q(**_within("cut_on", coming)),
+    )
+    mains = MainContract.objects.alias(holds_until=until).filter(
         withdrawn_at=None,
         ended_at=None,
+        holds_until__gt=today,
+        holds_until__lte=last,
         organisation__gt=after_id,
-    ).values_list("organisation_id")
+    )
     closing = Organisation.objects.filter(
-        **_within("closed_on", coming), pk__gt=after_id
+        closed_on__gt=today, closed_on__lte=last, pk__gt=after_id
     ).values_list("pk")
-    found = spots.union(mains, closing).order_by("organisation_id")[:most]
-    return [pk for (pk,) in found]
+    found = (
+        spots.values_list("organisation_id")
+        .union(mains.values_list("organisation_id"), closing)
+        .order_by("organisation_id")
+    )
+    return [pk for (pk,) in found[:most]]
 
 
-def _within(field: str, limits: Mapping[str, date]) -> dict[str, date]:
-    return {f"{field}__{name}": value for name, value in limits.items()}
+def _placed(
+    organisation: Organisation, condition: str, values: Mapping[str, str | int | bool]
+) -> list[Placed]:
+    """Return accounts of the ranked list, `r`, in the order asked for."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LISTED + condition, values)
+        places = dict(cursor.fetchall())
+    accounts = accounts_of(organisation).in_bulk(list(places))
+    return [Placed(accounts[pk], place) for pk, place in places.items()]
 
 
 def _renewing(organisation_ids: Iterable[int]) -> dict[int, Term]:
