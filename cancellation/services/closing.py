@@ -139,9 +139,7 @@ def settle(*, cancellation_id: int, now: datetime) -> Wait | None:
         organisation=organisation, state__in=standing.ATTACHED
     ).order_by("pk")
     detached = [
-        methods.detach(
-            method_id=method.pk, reason=ENDED, actor=ACTOR, now=now, code=ENDED
-        ).pk
+        methods.detach(method_id=method.pk, reason=ENDED, actor=ACTOR, now=now, code=ENDED).pk
         for method in attached
     ]
     if cancellation.settled_at is None:

@@ -1,0 +1,6 @@
+"""The cancellations' checks of the books."""
+
+from cancellation.queries import audit
+from core import books
+
+books.register(*audit.CHECKS)
