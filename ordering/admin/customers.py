@@ -18,7 +18,14 @@ from ordering.models import Review
 from ordering.queries import positions, proposals
 from ordering.queries.proposals import Quote
 from ordering.rules.acts import START_WITHIN_MONTHS, NotOnSale
-from ordering.rules.guards import Cancelled, Closed, NoMethod, Overdue, TooManyAccounts
+from ordering.rules.guards import (
+    Cancelled,
+    Closed,
+    NoMethod,
+    Overdue,
+    SpotDependsOnRenewal,
+    TooManyAccounts,
+)
 from payments.admin.customers import CustomerAdmin
 from payments.admin.office import Act, Doing, Fact, Refused
 from payments.admin.written import Label
@@ -57,6 +64,9 @@ _REFUSALS: Mapping[type[Exception], Label] = {
     StartsTooLate: gettext_lazy("The day lies too far ahead."),
     NotATerm: gettext_lazy("A term has 1 or 12 months, and at least one step."),
     RenewedBefore: gettext_lazy("The next term is ordered already."),
+    SpotDependsOnRenewal: gettext_lazy(
+        "A spot order needs this renewal, so it cannot be withdrawn here."
+    ),
     NothingToWithdraw: gettext_lazy("No renewal is ordered that could be withdrawn."),
     ReturnsToFree: gettext_lazy("There is no free plan in this currency to return to."),
     NotOnSale: gettext_lazy("This plan is not on sale in this currency today."),

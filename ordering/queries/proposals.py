@@ -17,7 +17,7 @@ from ordering.queries import offers
 from ordering.rules import acts, binding, guards
 from ordering.rules.acts import Act, Market
 from ordering.rules.binding import Party
-from ordering.rules.guards import Circumstances, Waiver
+from ordering.rules.guards import Circumstances, Dependent, Waiver
 from payments.queries import methods, payables
 from payments.queries.methods import Methods
 from plans import queries as plans
@@ -27,6 +27,8 @@ from plans.rules import PlanTerms
 from plans.rules import price_changes as prices
 from plans.rules.timeline import Timeline
 from seats.queries.capacity import capacity
+from spot_orders import queries as spot_orders
+from spot_orders.enums import SpotState
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,8 @@ def market(organisation: Organisation, *, now: datetime, zone: ZoneInfo) -> Mark
 def circumstances(organisation: Organisation, *, now: datetime, zone: ZoneInfo) -> Circumstances:
     """Return how an organisation stands. Rule: S1-24 (a registration under review counts as none)."""
     found: Methods = methods.of(organisation, now)
-    closed_on = organisation.closed_on
-    is_closed = closed_on is not None and closed_on <= now.astimezone(zone).date()
+    closed_on, today = organisation.closed_on, now.astimezone(zone).date()
+    is_closed = closed_on is not None and closed_on <= today
     return Circumstances(
         is_closed=is_closed,
         ends_on=None if is_closed else closed_on,
@@ -127,4 +129,8 @@ def circumstances(organisation: Organisation, *, now: datetime, zone: ZoneInfo) 
         is_overdue=payables.is_overdue(organisation.pk),
         accounts_in_use=accounts.accounts_in_use(organisation.pk),
         capacity=capacity(organisation),
+        spots=tuple(
+            Dependent(order.number, order.until_on, order.state == SpotState.PAID)
+            for order in spot_orders.depending_on(organisation, today)
+        ),
     )

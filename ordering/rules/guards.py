@@ -14,11 +14,21 @@ from seats.rules.capacity import Capacity
 
 
 @dataclass(frozen=True, slots=True)
+class Dependent:
+    """A spot order that holds, or would once it is paid, until a day (half open). Rule: S2-13."""
+
+    number: str
+    end_on: date
+    is_paid: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Circumstances:
     """How an organisation stands. `reviewing`: the company that still reviews a registration, if any.
 
     `ends_on`: the day (half open) with which its contract with the vendor ends, where that is to come.
     `capacity`: its spot contracts add to what a licence allows while they run. Rule: domain.md 3.5.
+    `spots`: the spot orders that need the main contracts beyond today. Rule: S2-13.
     """
 
     is_closed: bool
@@ -28,13 +38,18 @@ class Circumstances:
     accounts_in_use: int
     ends_on: date | None = None
     capacity: Capacity = field(default_factory=Capacity)
+    spots: tuple[Dependent, ...] = ()
 
 
 class Waiver(enum.StrEnum):
-    """What staff may let pass for a customer: what keeps a bill from being paid, not what cannot be."""
+    """What staff may let pass for a customer: what keeps a bill from being paid, not what cannot be.
+
+    SPOTS: a renewal is withdrawn that spot orders depend on; whoever lets it pass cuts and credits them.
+    """
 
     METHOD = "method"
     OVERDUE = "overdue"
+    SPOTS = "spots"
 
 
 class Closed(Refusal):
@@ -71,12 +86,26 @@ class TooManyAccounts(Refusal):
         self.from_at = from_at
 
 
+class SpotDependsOnRenewal(Refusal):
+    """A renewal is not withdrawn that a spot order needs, which reaches to `end_on` (half open).
+
+    Rule: S2-13.
+    """
+
+    def __init__(self, dependent: Dependent) -> None:
+        super().__init__(f"{dependent.number} until {dependent.end_on}")
+        self.number = dependent.number
+        self.end_on = dependent.end_on
+        self.is_paid = dependent.is_paid
+
+
 def waived(circumstances: Circumstances, waivers: Collection[Waiver]) -> Circumstances:
     """Return how an organisation would stand without what is let pass."""
     return replace(
         circumstances,
         has_method=circumstances.has_method or Waiver.METHOD in waivers,
         is_overdue=circumstances.is_overdue and Waiver.OVERDUE not in waivers,
+        spots=() if Waiver.SPOTS in waivers else circumstances.spots,
     )
 
 
@@ -91,7 +120,8 @@ def check(
 ) -> None:
     """Refuse what may not be ordered as an organisation stands.
 
-    Raises Closed, Cancelled, NoMethod, Overdue, TooManyAccounts. Rule: S1-24, S1-25, S1-29, B-14.
+    Raises Closed, Cancelled, NoMethod, Overdue, SpotDependsOnRenewal, TooManyAccounts.
+    Rule: S1-24, S1-25, S1-29, S2-13, B-14.
     """
     if circumstances.is_closed:
         raise Closed
@@ -101,10 +131,22 @@ def check(
         raise NoMethod(circumstances.reviewing)
     if circumstances.is_overdue and _costs_more(before, after, now):
         raise Overdue
+    _check_spots(before, after, circumstances.spots)
     is_confirmed = getattr(act, "is_confirmed", False)
     _check_accounts(before, after, circumstances, now, is_confirmed=is_confirmed)
     if isinstance(act, SetRenewal) and not act.renews and not is_confirmed:
         _check_return(after, circumstances, now, zone)
+
+
+def _check_spots(before: Timeline, after: Timeline, spots: Collection[Dependent]) -> None:
+    """Refuse what ends the paid coverage before a spot order that it still carries. Rule: S2-13."""
+    if before.last_term is None:
+        return
+    had = before.last_term.end_on
+    ends_on = after.last_term.end_on if after.last_term else date.min
+    for spot in sorted(spots, key=lambda each: each.end_on, reverse=True):
+        if ends_on < spot.end_on <= had:
+            raise SpotDependsOnRenewal(spot)
 
 
 def _check_cancelled(act: Act, ends_on: date, today: date) -> None:

@@ -12,7 +12,14 @@ from accounts.models import Organisation
 from core.months import last_day
 from core.templatetags.writing import day
 from ordering.rules.acts import START_WITHIN_MONTHS, NotOnSale
-from ordering.rules.guards import Cancelled, Closed, NoMethod, Overdue, TooManyAccounts
+from ordering.rules.guards import (
+    Cancelled,
+    Closed,
+    NoMethod,
+    Overdue,
+    SpotDependsOnRenewal,
+    TooManyAccounts,
+)
 from ordering.rules.spots import NotAgreed, OtherTerms, SeveralTaxes
 from payments.views.shown import company_of
 from plans import queries as plans
@@ -29,6 +36,7 @@ from plans.rules.timeline import (
     StartsInThePast,
     StartsTooLate,
 )
+from spot_orders.rules.cover import NotASpan
 from spot_orders.rules.spot import (
     BeforePaidPlan,
     BeyondContract,
@@ -150,12 +158,37 @@ def _of_spot(refusal: Refusal, organisation: Organisation) -> Told:
             return _before(refusal, organisation)
         case BeyondContract():
             return _beyond(refusal, organisation)
+        case SpotDependsOnRenewal():
+            return _depends(refusal, organisation)
         case _:
             return Told(_of_settings(refusal))
 
 
+def _depends(refusal: SpotDependsOnRenewal, organisation: Organisation) -> Told:
+    facts = {"number": refusal.number, "day": day(last_day(refusal.end_on))}
+    if refusal.is_paid:
+        return Told(
+            _(
+                "Spot contract %(number)s runs until %(day)s and needs this renewal, so the renewal"
+                " cannot be withdrawn. Support can help you."
+            )
+            % facts
+        )
+    return Told(
+        _(
+            "Spot order %(number)s awaits its payment and would run until %(day)s, which needs this"
+            " renewal. Give up that order first."
+        )
+        % facts,
+        _page("order_spot", organisation),
+        _("Add Spot"),
+    )
+
+
 def _of_settings(refusal: Refusal) -> str:
     match refusal:
+        case NotASpan():
+            return _("The last day is before the first one. Choose a later last day.")
         case SpotStartsInThePast():
             return _("This day is over. Choose today or a later day.")
         case NotWholeMonths():

@@ -52,7 +52,7 @@ _DAY = timedelta(days=1)
 
 
 class NotASpan(Refusal):
-    """The last day is before the first one, or nobody is to be added."""
+    """The last day is before the first one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def cheapest(
     from the first day, also where orders cannot reach the last. Rule: S2-05…S2-13.
     """
     today = now.astimezone(zone).date()
-    if last_on < first_on or people < 1:
+    if last_on < first_on:
         raise NotASpan
     end_on = spot.limit(timeline, first_on, today, closed_on=closed_on)
     if last_on >= end_on:
@@ -169,6 +169,8 @@ def cheapest(
     )
     if not any(day in prices.by_day for day in _days(first_on, last_on)):
         raise NoLimit(first_on)
+    if people < 1:
+        raise NotInSteps(*{per_step for per_step, _ in prices.by_day.values()})
     chain = _chain(prices, _Wanted(people, first_on, last_on))
     if chain is None:
         raise _why_none(prices, people, first_on, end_on)
@@ -204,7 +206,7 @@ def licences(
     first day with, NotASpan and NoLimit. Rule: S2-16, S1-26, B-02.
     """
     today = now.astimezone(zone).date()
-    if last_on < first_on or people < 1:
+    if last_on < first_on:
         raise NotASpan
     end_on = spot.limit(timeline, first_on, today, closed_on=closed_on)
     if last_on >= end_on:
@@ -217,17 +219,20 @@ def licences(
         and span.from_at < start_of_day(last_on + _DAY, zone)
         and (span.until_at is None or span.until_at > at)
     ]
-    steps = max((_steps(people, span) for span in spans), default=0)
     present = next((span for span in spans if span.covers(at)), None)
-    if present is None or present.accounts is None or not steps:
+    per_step = present.terms.accounts_per_step if present else None
+    if per_step is None:
         raise NoLimit(first_on)
+    if people < 1:
+        raise NotInSteps(per_step)
+    steps = max(_steps(people, span) for span in spans)
     after = add_licences(timeline, steps, now=at, zone=zone)
     months = months_between(BillingMonth.of_day(first_on).next, BillingMonth.of_day(end_on))
     # Who has left is billed for no month that begins afterwards.
     months = [month for month in months if closed_on is None or month.first_day < closed_on]
     return Licences(
         steps=steps,
-        accounts=steps * (present.terms.accounts_per_step or 0),
+        accounts=steps * per_step,
         from_on=first_on,
         last_on=last_day(end_on),
         by_month=tuple(

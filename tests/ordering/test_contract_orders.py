@@ -41,7 +41,7 @@ PAGES = (
     "contract_ics",
 )
 FORMS = PAGES[1:7]
-QUERIES_OF_MENU = 21
+QUERIES_OF_MENU = 22
 START = {"plan": "pro", "steps": "2", "first_on": "2026-01-31", "months": "1"}
 
 

@@ -427,9 +427,9 @@ def test_pages_ask_the_same_number_of_queries_whatever_there_was(
     root.get(review)
 
     plans.forget()
-    with django_assert_num_queries(22):
+    with django_assert_num_queries(23):
         root.get(choice)
-    with django_assert_num_queries(28):
+    with django_assert_num_queries(29):
         root.get(review)
     for number, code in enumerate(["gold", "silver", "gold"]):
         with at(NOW + timedelta(minutes=number + 1)):
@@ -438,7 +438,7 @@ def test_pages_ask_the_same_number_of_queries_whatever_there_was(
         make.plan_version(f"plan-{number}")
     review = choose(root, kobo, "pro")
     plans.forget()
-    with django_assert_num_queries(22):
+    with django_assert_num_queries(23):
         root.get(choice)
-    with django_assert_num_queries(28):
+    with django_assert_num_queries(29):
         root.get(review)
