@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
+
+from django.db import transaction
 
 from accounts.models import Organisation, User
 from core.books import Breach, breaches
@@ -93,15 +95,17 @@ def buyer(name: str = "Aoba") -> Buyer:
     return who
 
 
+@transaction.atomic
 def place(
     buyer: Buyer,
     *,
     accounts: int = 100,
     first_on: date = TODAY,
     months: int = 1,
+    operation: UUID | None = None,
     now: datetime = NOW,
 ) -> Placed:
-    """Place an order and open its payable, as the wizard does."""
+    """Place an order and open its payable, at once, as the wizard does."""
     wish = rules.Wish(accounts, first_on, months)
     offer = rules.offer(plans.timeline(buyer.organisation, now=now), wish, now=now, zone=TOKYO)
     order = spot_orders.place(
@@ -113,7 +117,7 @@ def place(
             tax_code="JP10",
             tax_rounding="down",
             terms_id=None,
-            operation=uuid4(),
+            operation=operation or uuid4(),
             digest=bytes(32),
         ),
         now=now,
