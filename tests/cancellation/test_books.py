@@ -78,10 +78,10 @@ def test_a_cancellation_that_was_carried_out_is_sound(sandbox: Sandbox) -> None:
             id="a plan goes on",
         ),
         pytest.param(
-            C,
-            f"UPDATE {C} SET settled_at = settled_at - interval '4 hours'",
+            "payments_charge",
+            "UPDATE payments_charge SET decided_at = '2026-12-02'",
             audit.SETTLED,
-            id="settled before the last charge",
+            id="settled before a payment was decided",
         ),
         pytest.param(
             "billing_billedmonth",
