@@ -7,7 +7,9 @@ from ordering.views import (
     orders,
     plan,
     reviewing,
+    spot_cover,
     spot_payment,
+    spot_quote,
     spots,
 )
 
@@ -24,6 +26,8 @@ urlpatterns = [
     path("orders/withdraw/", orders.order(orders.WITHDRAW), name="order_withdraw"),
     path("orders/return/", orders.order(orders.RETURN), name="order_return"),
     path(_SPOT, spots.settings, name="order_spot"),
+    path(f"{_SPOT}cover/", spot_cover.cover, name="order_spot_cover"),
+    path(f"{_SPOT}quote.pdf", spot_quote.quote, name="order_spot_quote"),
     path(f"{_SPOT}<uuid:order>/", spot_payment.order, name="order_spot_order"),
     path(f"{_SPOT}<uuid:order>/payment/", spot_payment.payment, name="order_spot_payment"),
     path(f"{_SPOT}<uuid:order>/give-up/", spot_payment.give_up, name="order_spot_give_up"),

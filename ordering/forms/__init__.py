@@ -10,11 +10,13 @@ from ordering.forms.contracts import (
     WithdrawRenewal,
     name_of,
 )
+from ordering.forms.cover import Cover
 from ordering.forms.plans import PlanChoice
 from ordering.forms.spots import SpotOrder, SpotSettings
 
 __all__ = [
     "AddLicences",
+    "Cover",
     "Order",
     "PlanChoice",
     "Renew",

@@ -9,7 +9,8 @@ from uuid import UUID
 from accounts.models import Organisation
 from billing.rules import spot as billing
 from billing.rules.spot import Totals
-from core.months import start_of_day
+from billing.rules.tax import tax_code, tax_on
+from core.months import BillingMonth, start_of_day
 from ordering.queries.positions import Position
 from ordering.rules import spots as guards
 from plans import queries as plans
@@ -18,6 +19,7 @@ from seats.rules.capacity import Capacity
 from spot_orders.enums import SpotState
 from spot_orders.models import SpotOrder
 from spot_orders.rules import spot as rules
+from spot_orders.rules.cover import Licences
 from spot_orders.rules.spot import MOST_STEPS, NoLimit, Offer, Window, Wish
 
 # A customer orders a few times a year; what is older than this is in the audit trail.
@@ -55,10 +57,15 @@ def priced(position: Position, wish: Wish) -> Priced:
         may_span_renewal=position.may_span_renewal,
         closed_on=position.organisation.closed_on,
     )
+    return Priced(found, totals(found, position))
+
+
+def totals(offer: Offer, position: Position) -> Totals:
+    """Return what an offer comes to if it is ordered today. Raises SeveralTaxes. Rule: B-06, B-07."""
     party = position.party
     try:
-        sums = billing.totals(
-            found,
+        return billing.totals(
+            offer,
             vendor_country=party.vendor_country,
             country=party.country,
             ordered_on=position.today,
@@ -66,7 +73,24 @@ def priced(position: Position, wish: Wish) -> Priced:
         )
     except billing.MixedTaxCodes as mixed:
         raise guards.SeveralTaxes from mixed
-    return Priced(found, sums)
+
+
+def licences_gross(added: Licences, position: Position) -> int:
+    """Return what more licences add to the monthly bills, tax included, at the tax of today.
+
+    A bill rounds its tax on the sum of all its lines: this is to compare by. Rule: B-06.
+    """
+    span = position.paid
+    if span is None:
+        return added.net
+    party = position.party
+    code = tax_code(
+        party.vendor_country,
+        party.country,
+        span.terms.tax_category,
+        BillingMonth.of_day(position.today),
+    )
+    return sum(net + tax_on(net, code, party.tax_rounding) for _month, net in added.by_month)
 
 
 def window(position: Position) -> Window:
@@ -141,9 +165,9 @@ def of_operation(organisation_id: int, operation: UUID) -> SpotOrder | None:
     return SpotOrder.objects.filter(organisation_id=organisation_id, operation=operation).first()
 
 
-def orders(organisation: Organisation) -> Sequence[SpotOrder]:
-    """Return an organisation's spot orders, the newest first."""
-    rows = SpotOrder.objects.filter(organisation=organisation).order_by("-placed_at", "-pk")
+def contracts_of(organisation: Organisation) -> Sequence[SpotOrder]:
+    """Return an organisation's spot orders, in whatever state, the last start first."""
+    rows = SpotOrder.objects.filter(organisation=organisation).order_by("-first_on", "-pk")
     return list(rows[:MOST_ORDERS])
 
 

@@ -17,12 +17,12 @@ from core import clock
 from core.months import last_day
 from core.templatetags.writing import day, moment
 from ordering.models import Review
-from ordering.queries import contracts, positions
+from ordering.queries import contracts, positions, spots
 from ordering.queries.contracts import Contracts
 from ordering.queries.positions import Position
 from ordering.rules.calendar import Event, calendar
 from ordering.rules.remaining import remaining
-from ordering.views import consequences, seat_timeline, shown, told
+from ordering.views import consequences, seat_timeline, shown, spot_shown, told
 from plans.enums import Category
 from plans.models import MainContract
 from plans.queries import contracts as plans
@@ -75,6 +75,10 @@ def contract(request: PortalRequest) -> HttpResponse:
         "spans": _spans(position),
         "orders": _orders(found, position.zone),
         "has_dates": bool(_events(found, position.today)),
+        "spots": [
+            spot_shown.listed(each, position.market.now, position.zone)
+            for each in spots.contracts_of(request.organisation)
+        ],
         "timeline": seat_timeline.shown(request.organisation, now=position.market.now),
     }
     return render(request, "ordering/contract.html", context)

@@ -1,27 +1,34 @@
 """Add Spot: settings, payment, completion, and all that is refused. Rule: S2-21…S2-28, F54, F55."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import uuid4
 
 import pytest
 from django.test import Client
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
+from accounts.enums import Role
 from accounts.models import Organisation
 from billing.models import Invoice
 from core import clock
+from core.months import start_of_day
 from gateway_sandbox import Sandbox
 from payments.gateways import registry
-from plans.models import TermsOfUse
+from payments.models import Charge, Payable
+from payments.services import spots
+from plans import queries as plans
+from plans.models import PlanVersion, TermsOfUse, VendorVersion
+from plans.rules import timeline
+from plans.services import contracts
 from spot_orders.models import SpotOrder
 from tests import make
 from tests.ordering import customers
 from tests.ordering.customers import local
-from tests.payments import collected
+from tests.payments import collected, owing
 from tests.payments.conftest import use
-from tests.payments.visits import client_of, url
+from tests.payments.visits import client_of, path_of, url
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse
@@ -31,6 +38,9 @@ Answer: TypeAlias = "_MonkeyPatchedWSGIResponse"
 pytestmark = pytest.mark.django_db
 
 NOW = local(1, 15, 12)
+QUERIES_OF_SETTINGS = 33
+QUERIES_OF_PAYMENT = 20
+QUERIES_OF_ORDER = 10
 
 
 @pytest.fixture
@@ -48,22 +58,43 @@ def _today() -> Iterator[None]:
         yield
 
 
-def kobo(sandbox: Sandbox | None = None, *, months: int = 12, steps: int = 1) -> Organisation:
-    """A customer with Pro 100 from 1 January 2026 for some months, and a PayPal method."""
+def kobo(
+    sandbox: Sandbox | None = None,
+    *,
+    first_on: date = date(2026, 1, 2),
+    months: int = 12,
+    has_method: bool = True,
+) -> Organisation:
+    """A customer with Pro 100 from 2 January 2026 for some months, and a PayPal method."""
     organisation = customers.kobo("free", has_method=False)
     TermsOfUse.objects.create(number=3, text_ja="規約", text_en="Terms", created_at=make.NOW)
     make.main_contract(
         organisation,
         customers.version("pro"),
-        date(2026, 1, 2),
-        steps=steps,
+        first_on,
         months=months,
+        now=min(NOW, start_of_day(first_on, customers.TOKYO) + timedelta(hours=12)),
     )
-    if sandbox is None:
+    if sandbox is None and has_method:
         customers.method(organisation)
-    else:
+    elif sandbox is not None:
         collected.paypal_method(organisation, customers.root_of(organisation), sandbox)
     return organisation
+
+
+def renew(organisation: Organisation, version: PlanVersion) -> None:
+    """Order the next term, of 12 months."""
+    before = plans.timeline(organisation, now=NOW)
+    terms = plans.terms([version.pk], "JPY")[version.pk]
+    contracts.store(
+        organisation_id=organisation.pk,
+        before=before,
+        after=timeline.renew(before, terms, steps=1, months=12, now=NOW, zone=customers.TOKYO),
+        action="contract.renewed",
+        details={},
+        actor=make.ACTOR,
+        now=NOW,
+    )
 
 
 def browser(organisation: Organisation, language: str = "en") -> Client:
@@ -142,3 +173,592 @@ def test_a_spot_order_is_placed_paid_and_complete(sandbox: Sandbox) -> None:
     invoice = Invoice.objects.get(payable__spot_order=order)
     assert f"Invoice KC-SP-{invoice.number:08d}" in words(answer)
     assert [row.amount for row in sandbox.ledger.captures if row.is_in] == [5_500]
+
+
+# --- Settings ---
+
+
+def preview(organisation: Organisation, **query: str) -> str:
+    return words(browser(organisation).get(url("order_spot", organisation), query))
+
+
+def test_settings_open_with_one_step_today_for_a_month() -> None:
+    """Rule: S2-22: the price is computed on the server, tax included first."""
+    page = preview(kobo())
+
+    assert '<option value="100" selected>100</option>' in page
+    assert 'value="2026-01-15"' in page
+    assert "¥5,500" in page
+    assert "¥5,000 × 1 step × 1 month + consumption tax 10% ¥500" in page
+    assert "14 February 2026" in page
+    assert "15 January to 14 February 2026: you may have 200 accounts." in page
+    assert "From 15 February 2026 on 100 accounts are allowed." in page
+    assert "Now 100 accounts may be active, and 1 are in use." in page
+
+
+def test_settings_in_the_address_are_shown_again() -> None:
+    page = preview(kobo(), accounts="200", first_on="2026-02-01", months="3")
+
+    assert '<option value="200" selected>' in page
+    assert "¥33,000" in page
+    assert "¥5,000 × 2 steps × 3 months + consumption tax 10% ¥3,000" in page
+    assert "30 April 2026" in page
+
+
+def test_months_at_different_prices_are_shown_one_by_one() -> None:
+    """Rule: domain.md 3.3: Starter 100, renewed at 6,600 from month 2: 12,100 yen."""
+    organisation = kobo(months=1)
+    dearer = make.plan_version("pro", number=2, prices={"JPY": 6_000})
+    renew(organisation, dearer)
+
+    page = preview(organisation, accounts="100", first_on="2026-01-16", months="2")
+
+    assert "¥12,100" in page
+    assert "¥5,000 × 1 step × 1 month" in page
+    assert "¥6,000 × 1 step × 1 month" in page
+
+
+def test_only_lengths_that_fit_are_offered() -> None:
+    """Rule: S2-06: the contract ends on 1 January 2027."""
+    page = preview(kobo(), first_on="2026-11-01")
+
+    months = page.partition('<select name="months"')[2].partition("</select>")[0]
+    assert months.count("<option") == 2
+
+
+def test_without_scripts_the_settings_come_back_at_an_address() -> None:
+    organisation = kobo()
+
+    answer = browser(organisation).post(
+        url("order_spot", organisation), asked(update="1", months="2")
+    )
+
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == (
+        f"{url('order_spot', organisation)}?accounts=100&first_on=2026-02-01&months=2"
+    )
+    assert not SpotOrder.objects.exists()
+
+
+def test_a_part_holds_the_preview_and_the_lengths_that_fit_the_new_day() -> None:
+    organisation = kobo()
+
+    answer = browser(organisation).get(
+        url("order_spot", organisation),
+        {"accounts": "100", "first_on": "2026-11-01", "months": "1"},
+        headers={"HX-Request": "true", "HX-Trigger-Name": "first_on"},
+    )
+
+    part = answer.content.decode()
+    assert "<html" not in part
+    assert 'hx-swap-oob="true"' in part
+    assert part.count("<option") == 2
+
+
+# --- What is refused ---
+
+
+def refused(organisation: Organisation, sentence: str, status: int = 400, /, **typed: str) -> str:
+    """Send settings that are refused in words; nothing was ordered by that."""
+    answer = browser(organisation).post(url("order_spot", organisation), asked(**typed))
+    page = words(answer)
+    assert sentence in page
+    assert answer.status_code == status
+    assert not SpotOrder.objects.exists()
+    assert not Payable.objects.filter(kind="spot_order").exists()
+    return page
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        pytest.param({"first_on": "2026-01-14"}, "This day is over.", id="yesterday"),
+        pytest.param({"first_on": "2020-02-30"}, "Write a day as", id="no day"),
+        pytest.param({"first_on": "9999-12-31"}, "Your paid plan ends on", id="the end of time"),
+        pytest.param({"first_on": "0001-01-01"}, "This day is over.", id="the beginning of time"),
+        pytest.param({"first_on": ""}, "Choose the first day.", id="no start"),
+        pytest.param({"months": "0"}, "Choose 1 to 12 whole months.", id="no month"),
+        pytest.param({"months": "-1"}, "Choose 1 to 12 whole months.", id="a month back"),
+        pytest.param({"months": "1.5"}, "Choose 1 to 12 whole months.", id="a month and a half"),
+        pytest.param({"months": "13"}, "Choose 1 to 12 whole months.", id="13 months"),
+        pytest.param({"months": "１"}, "Choose 1 to 12 whole months.", id="full width"),
+        pytest.param({"months": "12"}, "at most 11 months fit", id="beyond the contract"),
+        pytest.param({"accounts": "0"}, "Choose one of the numbers", id="no accounts"),
+        pytest.param({"accounts": "-100"}, "Choose one of the numbers", id="fewer accounts"),
+        pytest.param({"accounts": "150"}, "Choose one of the numbers", id="half a step"),
+        pytest.param({"accounts": "1000000000"}, "Choose one of the numbers", id="a billion"),
+        pytest.param({"accounts": "1e2"}, "Choose one of the numbers", id="another notation"),
+        pytest.param({"price": "1"}, "This form was changed on its way", id="a price"),
+        pytest.param({"gross": "1"}, "This form was changed on its way", id="a total"),
+        pytest.param(
+            {"organisation_id": "1"}, "This form was changed on its way", id="another's id"
+        ),
+        pytest.param({"plan": "pro"}, "This form was changed on its way", id="a plan"),
+        pytest.param({"agrees": ""}, "Read the Terms of Use and tick", id="no tick"),
+        pytest.param({"terms": "2"}, "There is a new version of the Terms of Use", id="old terms"),
+        pytest.param({"terms": ""}, "Read the Terms of Use and tick", id="no terms"),
+        pytest.param({"operation": ""}, "This form is not complete.", id="no key"),
+        pytest.param({"operation": "x"}, "This form is not complete.", id="no such key"),
+    ],
+)
+def test_what_a_form_may_not_say_is_refused(typed: dict[str, str], sentence: str) -> None:
+    """Rule: S2-04…S2-07, S2-22, S2-23, F55."""
+    refused(kobo(), sentence, 400, **typed)
+
+
+def test_beyond_the_end_is_refused_with_the_way_to_renew() -> None:
+    """Rule: S2-13, S2-18 (pattern 03-2): without renewal, 1 February for a month ends too late."""
+    organisation = kobo(months=1)
+
+    page = refused(organisation, "Your paid plan ends on 1 February 2026", 409)
+
+    assert "Not one whole month fits" in page
+    assert f'href="{url("order_renew", organisation)}"' in page
+
+
+def test_a_renewal_lets_it_run_on() -> None:
+    """Rule: S2-13 (pattern 03-2): the same order, once the next term is ordered."""
+    organisation = kobo(months=1)
+    renew(organisation, customers.version("pro"))
+
+    order = placed(browser(organisation), organisation)
+
+    assert order.gross == 5_500
+
+
+def test_before_the_paid_plan_is_refused_with_its_first_day() -> None:
+    """Rule: S2-12, S2-17 (pattern 03-1)."""
+    organisation = kobo(first_on=date(2026, 2, 1))
+
+    page = refused(organisation, "Your paid plan begins on 1 February 2026", first_on="2026-01-31")
+    assert "?first_on=2026-02-01" in page
+    placed(browser(organisation), organisation, first_on="2026-02-01")
+
+
+def test_on_the_free_plan_nothing_is_offered() -> None:
+    """Rule: S2-12."""
+    organisation = customers.kobo("free")
+
+    page = words(browser(organisation).get(url("order_spot", organisation)))
+    refused(organisation, "Accounts are added to a paid plan", 409)
+
+    assert "Accounts are added to a paid plan, and you have none." in page
+    assert f'href="{url("order_start", organisation)}"' in page
+    assert "Go to Payment Procedures" not in page
+
+
+def test_without_a_payment_method_registration_comes_first() -> None:
+    """Rule: S1-24, S2-25."""
+    organisation = kobo(has_method=False)
+
+    page = refused(organisation, "You have no active payment method: add one first.", 409)
+
+    assert f'href="{url("payment_method_add", organisation)}"' in page
+
+
+def test_while_overdue_nothing_is_added() -> None:
+    """Rule: B-14."""
+    organisation = kobo()
+    owing.owed(organisation, overdue_at=NOW)
+
+    page = refused(organisation, "An invoice is overdue.", 409)
+
+    assert f'href="{url("invoices", organisation)}"' in page
+
+
+def test_who_leaves_the_vendor_adds_nothing_beyond_that_day() -> None:
+    organisation = kobo()
+    Organisation.objects.filter(pk=organisation.pk).update(closed_on=date(2026, 2, 20))
+
+    refused(organisation, "Your contract with us ends on 19 February 2026", first_on="2026-02-01")
+
+
+def test_off_the_vendors_switch_it_stays_within_a_term() -> None:
+    """Rule: S2-13: `spot_may_span_renewal` off is the strict reading."""
+    organisation = kobo(months=1)
+    renew(organisation, customers.version("pro"))
+    vendor = VendorVersion.objects.get()
+    vendor.pk, vendor.number, vendor.spot_may_span_renewal = None, 2, False
+    vendor.save()
+    plans.forget()
+
+    page = refused(
+        organisation,
+        "The term in which it would start ends on 1 February 2026",
+        first_on="2026-01-20",
+    )
+
+    assert "Renew now" not in page
+
+
+# --- One form, one order ---
+
+
+def test_the_same_form_sent_twice_is_one_order() -> None:
+    """Rule: R3, F54."""
+    organisation = kobo()
+    client, form = browser(organisation), asked()
+
+    first = client.post(url("order_spot", organisation), form)
+    second = client.post(url("order_spot", organisation), form)
+
+    assert first.headers["Location"] == second.headers["Location"]
+    assert SpotOrder.objects.count() == 1
+    assert Payable.objects.filter(kind="spot_order").count() == 1
+
+
+def test_the_same_form_with_other_values_is_refused_with_what_it_placed() -> None:
+    """Rule: R3: the form that is shown then is another one."""
+    organisation = kobo()
+    client, form = browser(organisation), asked()
+    client.post(url("order_spot", organisation), form)
+    order = SpotOrder.objects.get()
+
+    answer = client.post(url("order_spot", organisation), form | {"months": "2"})
+
+    assert answer.status_code == 409
+    assert f"This form was sent before with other values, and placed order {order.number}" in words(
+        answer
+    )
+    assert page_of(order) in words(answer)
+    assert form["operation"] not in words(answer)
+    assert SpotOrder.objects.count() == 1
+
+
+def test_another_form_takes_an_unpaid_orders_place() -> None:
+    """Two tabs: one order that can be paid."""
+    organisation = kobo()
+    client = browser(organisation)
+    first = placed(client, organisation)
+
+    second = placed(client, organisation, months="2")
+
+    first.refresh_from_db()
+    assert (first.state, first.closed_why, first.replaced_by) == ("cancelled", "replaced", second)
+    assert Payable.objects.get(spot_order=first).state == "void"
+    page = words(client.get(page_of(first)))
+    assert "Another order took its place" in page
+    assert page_of(second) in page
+
+
+def test_what_is_refused_leaves_an_unpaid_order_as_it_is() -> None:
+    organisation = kobo()
+    client = browser(organisation)
+    first = placed(client, organisation)
+
+    client.post(url("order_spot", organisation), asked(first_on="2026-01-14"))
+
+    first.refresh_from_db()
+    assert first.state == "placed"
+
+
+# --- Payment and completion ---
+
+
+def test_the_payment_page_says_what_a_final_order_screen_has_to() -> None:
+    """Rule: S2-24, japan.md (order screens)."""
+    organisation = kobo()
+    client = browser(organisation)
+    order = placed(client, organisation, accounts="200", months="3")
+
+    page = words(client.get(payment_of(order)))
+
+    for said in (
+        "33,000",
+        "tax included",
+        "200 accounts more",
+        "1 February to 30 April 2026 (3 months)",
+        "¥5,000 × 2 steps × 3 months",
+        "¥3,000",
+        "from 00:00 on 1 February 2026",
+        "at once, when you press the button below",
+        "16 January 2026, 12:00 JST",
+        "it cannot be cancelled or shortened",
+        "Kamome Connect Inc.",
+        "version 3, agreed to on 15 January 2026",
+        "PayPal (k•••@example.com)",
+        "https://support.example.com/",
+    ):
+        assert said in page
+
+
+def test_paying_twice_is_one_charge(sandbox: Sandbox) -> None:
+    """Rule: R3, F54: a double click, back, and another tab."""
+    organisation = kobo(sandbox)
+    client = browser(organisation)
+    order = placed(client, organisation)
+    form = shown(order)
+
+    client.post(payment_of(order), form)
+    again = client.post(payment_of(order), form, follow=True)
+    reloaded = client.get(payment_of(order), follow=True)
+
+    for answer in (again, reloaded):
+        assert answer.redirect_chain[-1][0] == page_of(order)
+        assert "Procedure Completed" in words(answer)
+    assert [row.amount for row in sandbox.ledger.captures if row.is_in] == [5_500]
+    assert Charge.objects.count() == 1
+
+
+def test_a_declined_payment_comes_back_to_the_kept_order(sandbox: Sandbox) -> None:
+    """Rule: S2-25: the failure says why, and the next try succeeds."""
+    organisation = kobo(sandbox)
+    client = browser(organisation)
+    order = placed(client, organisation)
+    sandbox.paypal.decline()
+
+    answer = client.post(payment_of(order), shown(order), follow=True)
+
+    assert answer.redirect_chain[-1][0] == payment_of(order)
+    assert "PayPal declined the payment. Nothing was charged, and the order is kept." in words(
+        answer
+    )
+    order.refresh_from_db()
+    assert order.state == "placed"
+
+    sandbox.paypal.accept()
+    answer = client.post(payment_of(order), shown(order, attempts="1"), follow=True)
+
+    assert "Procedure Completed" in words(answer)
+
+
+def test_another_method_pays_once_at_paypal(sandbox: Sandbox) -> None:
+    """Rule: S2-25: the redirect for this one order."""
+    organisation = kobo(sandbox)
+    client = browser(organisation)
+    order = placed(client, organisation)
+
+    away = client.post(payment_of(order), {"way": "paypal", "amount": "5500", "attempts": "0"})
+    assert away.status_code == 303
+    back = sandbox.paypal.approve(away.headers["Location"], email="other@example.com")
+    answer = client.get(path_of(back), follow=True)
+
+    assert answer.redirect_chain[-1][0] == page_of(order)
+    assert "Procedure Completed" in words(answer)
+    assert [row.amount for row in sandbox.ledger.captures if row.is_in] == [5_500]
+
+
+def test_a_visit_that_is_broken_off_keeps_the_order(sandbox: Sandbox) -> None:
+    organisation = kobo(sandbox)
+    client = browser(organisation)
+    order = placed(client, organisation)
+    away = client.post(payment_of(order), {"way": "paypal", "amount": "5500", "attempts": "0"})
+
+    answer = client.get(path_of(sandbox.paypal.cancel(away.headers["Location"])), follow=True)
+
+    assert answer.redirect_chain[-1][0] == payment_of(order)
+    assert "You broke off the payment. Nothing was charged." in words(answer)
+    assert "Order and pay" in words(answer)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"amount": "1"}, id="another amount"),
+        pytest.param({"attempts": "7"}, id="other attempts"),
+        pytest.param({"method": str(uuid4())}, id="another method"),
+        pytest.param({"amount": "x"}, id="no amount"),
+        pytest.param({"way": "paid"}, id="a way that is not offered"),
+        pytest.param({"way": "nobody"}, id="a way that there is not"),
+    ],
+)
+def test_a_forged_payment_charges_nothing(sandbox: Sandbox, changes: dict[str, str]) -> None:
+    """Rule: F51, F55."""
+    organisation = kobo(sandbox)
+    client = browser(organisation)
+    order = placed(client, organisation)
+
+    answer = client.post(payment_of(order), shown(order, **changes), follow=True)
+
+    assert answer.status_code == 200
+    assert answer.redirect_chain[-1][0] == payment_of(order)
+    assert sandbox.ledger.captures == []
+    order.refresh_from_db()
+    assert order.state == "placed"
+
+
+def test_an_unpaid_order_is_given_up(sandbox: Sandbox) -> None:
+    organisation = kobo(sandbox)
+    client = browser(organisation)
+    order = placed(client, organisation)
+    form, give_up = (
+        shown(order),
+        url("order_spot_give_up", organisation, order=str(order.public_id)),
+    )
+
+    page = words(client.post(give_up, follow=True))
+    again = client.post(give_up, follow=True)
+    late = client.post(payment_of(order), form, follow=True)
+
+    assert "The order was given up. Nothing is owed for it." in page
+    assert "Order again with these values" in page
+    assert "This order was settled before" in words(again)
+    assert late.redirect_chain[-1][0] == page_of(order)
+    assert sandbox.ledger.captures == []
+
+
+def test_a_lapsed_order_says_so_and_how_to_order_again() -> None:
+    """Rule: S2-28."""
+    organisation = kobo()
+    client = browser(organisation)
+    order = placed(client, organisation)
+    late = NOW + timedelta(hours=24)
+    with clock.fixed_at(late):
+        client = browser(organisation)
+        waiting = words(client.get(payment_of(order)))
+        spots.lapse(order_id=order.pk, now=late)
+        lapsed = client.get(payment_of(order), follow=True)
+
+    assert "The order has lapsed, and nothing is owed for it." in waiting
+    assert "Order and pay" not in waiting
+    assert "It was not paid within 24 hours and has lapsed." in words(lapsed)
+    assert "accounts=100&amp;first_on=2026-02-01&amp;months=1" in words(lapsed)
+
+
+def test_an_order_page_leads_to_the_payment_while_it_waits() -> None:
+    """A skipped step leads back to the one that is due. Rule: F54."""
+    organisation = kobo()
+    client = browser(organisation)
+    order = placed(client, organisation)
+
+    assert client.get(page_of(order)).headers["Location"] == payment_of(order)
+
+
+@pytest.mark.parametrize("name", ["order_spot_order", "order_spot_payment", "order_spot_give_up"])
+def test_anothers_order_does_not_exist(name: str) -> None:
+    """Rule: F54, F55."""
+    organisation = kobo()
+    order = placed(browser(organisation), organisation)
+    other = make.organisation(name="Hokuto Sensors")
+    client = client_of(make.member(other).user)
+    ids = {"order": str(order.public_id)}
+
+    ask = client.post if name == "order_spot_give_up" else client.get
+
+    assert ask(url(name, other, **ids), shown(order)).status_code == 404
+    assert ask(url(name, organisation, **ids), shown(order)).status_code == 404
+    order.refresh_from_db()
+    assert order.state == "placed"
+
+
+@pytest.mark.parametrize("role", [Role.MANAGER, Role.MEMBER])
+def test_only_a_root_orders(role: Role) -> None:
+    organisation = kobo()
+    client = client_of(make.member(organisation, role=role).user)
+
+    assert client.get(url("order_spot", organisation)).status_code == 403
+    assert client.post(url("order_spot", organisation), asked()).status_code == 403
+    assert client.get(url("order_spot_cover", organisation)).status_code == 403
+    assert client.get(url("order_spot_quote", organisation)).status_code == 403
+    assert not SpotOrder.objects.exists()
+
+
+# --- Lists, quote, cover ---
+
+
+def test_contract_details_list_spot_contracts_with_their_states(sandbox: Sandbox) -> None:
+    organisation = kobo(sandbox)
+    client = browser(organisation)
+    order = placed(client, organisation, first_on="2026-01-15")
+    client.post(payment_of(order), shown(order))
+    coming = placed(client, organisation)
+
+    page = words(client.get(url("contract", organisation)))
+
+    assert order.number in page
+    assert "running" in page
+    assert coming.number in page
+    assert "awaiting payment" in page
+    with clock.fixed_at(local(2, 15)):
+        assert ">over<" in words(browser(organisation).get(url("contract", organisation)))
+
+
+def test_a_quote_is_a_pdf_of_the_settings() -> None:
+    organisation = kobo()
+    client = browser(organisation)
+
+    good = client.get(
+        url("order_spot_quote", organisation),
+        {"accounts": "100", "first_on": "2026-02-01", "months": "1"},
+    )
+    bad = client.get(url("order_spot_quote", organisation), {"accounts": "150"})
+
+    assert good.headers["Content-Type"] == "application/pdf"
+    assert good.content.startswith(b"%PDF-")
+    assert bad.headers["Location"] == f"{url('order_spot', organisation)}?accounts=150"
+
+
+def test_the_cheapest_cover_is_one_click_from_its_first_order() -> None:
+    organisation = kobo()
+
+    page = words(
+        browser(organisation).get(
+            url("order_spot_cover", organisation),
+            {"people": "40", "first_on": "2026-04-10", "last_on": "2026-06-25"},
+        )
+    )
+
+    assert "10 April to 9 July 2026" in page
+    assert "¥16,500" in page
+    assert "accounts=100&amp;first_on=2026-04-10&amp;months=3" in page
+    assert "¥49,500" in page
+    assert "Spot orders cost ¥33,000 less than adding licences." in page
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ({"people": "0"}, "At least 1."),
+        ({"people": "x"}, "Write a whole number."),
+        ({"last_on": "2026-04-09"}, "The last day is before the first one."),
+        ({"last_on": "9999-12-31"}, "Your paid plan ends on"),
+        ({"first_on": "2026-01-14"}, "This day is over."),
+    ],
+)
+def test_a_cover_that_cannot_be_is_told(typed: dict[str, str], sentence: str) -> None:
+    organisation = kobo()
+    asks = {"people": "40", "first_on": "2026-04-10", "last_on": "2026-06-25"} | typed
+
+    assert sentence in words(browser(organisation).get(url("order_spot_cover", organisation), asks))
+
+
+# --- What running spot contracts carry ---
+
+
+def test_a_plan_may_change_while_a_spot_contract_carries_its_people(sandbox: Sandbox) -> None:
+    """Rule: S1-25, S2-10: who is carried until the spot ends is no reason to refuse."""
+    organisation = kobo(sandbox)
+    client = browser(organisation)
+    for number in range(11):
+        make.member(organisation, role=Role.MEMBER, email=f"a{number}@kobo.example")
+    change = url("plan_change", organisation, category="licence")
+    without = client.post(change, {"plan": "basic"}, follow=True)
+    order = placed(client, organisation, first_on="2026-01-15")
+    client.post(payment_of(order), shown(order))
+
+    carried = client.post(change, {"plan": "basic"}, follow=True)
+
+    assert "12 accounts are in use" in words(without)
+    assert carried.status_code == 200
+    assert "accounts are in use, and from" not in words(carried)
+
+
+def test_settings_and_payment_ask_as_often_whatever_there_was(
+    django_assert_num_queries: DjangoAssertNumQueries, sandbox: Sandbox
+) -> None:
+    organisation = kobo(sandbox)
+    client = browser(organisation)
+    order = placed(client, organisation)
+    client.get(url("order_spot", organisation))
+    with django_assert_num_queries(QUERIES_OF_SETTINGS):
+        client.get(url("order_spot", organisation))
+    with django_assert_num_queries(QUERIES_OF_PAYMENT):
+        client.get(payment_of(order))
+    client.post(payment_of(order), shown(order))
+    for _ in range(3):
+        order = placed(client, organisation)
+        client.post(payment_of(order), shown(order))
+    with django_assert_num_queries(QUERIES_OF_SETTINGS):
+        client.get(url("order_spot", organisation))
+    with django_assert_num_queries(QUERIES_OF_ORDER):
+        client.get(page_of(order))
