@@ -1,7 +1,7 @@
 """Accounts > who leaves on which day, and the root's choice of who stays. Rule: design.md 6.5, S2-10."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypedDict
 from uuid import UUID
 
@@ -30,6 +30,9 @@ from seats.queries.leaving import Part
 from seats.rules.capacity import Capacity
 from seats.rules.seat_timeline import with_limit, with_wish
 from seats.services import choices
+
+# Nothing is contracted further ahead than that.
+_AHEAD = timedelta(days=5 * 366)
 
 
 @never_cache
@@ -87,14 +90,15 @@ def _read(request: PortalRequest) -> Page:
 
 def _changed(form: Leaving, position: Position) -> Capacity | None:
     """Return what would be allowed with what the list is a preview of; None where it is of none."""
-    now, zone = position.market.now, position.zone
-    if form.wish is not None and form.wish.first_on >= position.today:
+    zone = position.zone
+    until = position.today + _AHEAD
+    if form.wish is not None and position.today <= form.wish.first_on < until:
         return with_wish(capacity(position.organisation), form.wish, zone)
     if form.limit is not None:
         allowed, from_on = form.limit
-        from_at = start_of_day(from_on, zone)
-        if from_at > now:
-            return with_limit(capacity(position.organisation), allowed, from_at)
+        if position.today < from_on < until:
+            known = capacity(position.organisation)
+            return with_limit(known, allowed, start_of_day(from_on, zone))
     return None
 
 

@@ -266,6 +266,9 @@ def _ask(form: forms.Order, refusal: TooManyAccounts) -> None:
         "I know that %(count)s accounts have to be given up by %(day)s",
         excess,
     ) % {"count": excess, "day": day(last_day(on))}
+    form["is_confirmed"].help_text = format_html(
+        '<a href="{}">{}</a>', *_who_leaves(refusal, form.position)
+    )
     form.asks_to_confirm = True
 
 
