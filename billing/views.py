@@ -21,7 +21,9 @@ from billing.documents import content, words
 from billing.enums import DocumentState
 from billing.models import Invoice
 from billing.queries import invoices as queries
-from billing.queries.invoices import Days, Line, Prices, Sheet
+from billing.queries import lines
+from billing.queries.invoices import Line, Sheet
+from billing.queries.lines import Days, Prices
 from billing.rules import explanations
 from billing.rules.explanations import (
     AdjustmentWhy,
@@ -29,6 +31,7 @@ from billing.rules.explanations import (
     FeeWhy,
     LineBackWhy,
     RateBackWhy,
+    SpotWhy,
     UsageWhy,
 )
 from billing.services import documents
@@ -39,6 +42,7 @@ from usage import queries as usage
 
 _EXPLAINED_BY = {
     FeeWhy: "billing/_why_fee.html",
+    SpotWhy: "billing/_why_spot.html",
     UsageWhy: "billing/_why_usage.html",
     AdjustmentWhy: "billing/_why_adjustment.html",
     CreditWhy: "billing/_why_credit.html",
@@ -106,7 +110,7 @@ def invoice_line(request: PortalRequest, invoice: UUID, position: int) -> HttpRe
     """Show how a line's amount came about: formula, prices, days. Rule: design.md 6.2."""
     sheet, line = _line(request, invoice, position)
     zone = ZoneInfo(sheet.invoice.vendor.time_zone)
-    prices = queries.prices_of(line, zone)
+    prices = lines.prices_of(line, zone)
     context = {
         **of_invoice(request, sheet),
         **_of_line(line),
@@ -115,7 +119,7 @@ def invoice_line(request: PortalRequest, invoice: UUID, position: int) -> HttpRe
         "plan": _plan_name(prices) if prices else "",
         "prices": prices,
         "zone": sheet.invoice.vendor.time_zone,
-        "days": queries.days_of(line),
+        "days": lines.days_of(line),
         "aggregation": _AGGREGATION[Aggregation(line.row.meter.aggregation)]
         if line.row.meter
         else "",
@@ -215,7 +219,7 @@ def _line(request: PortalRequest, public_id: UUID, position: int) -> tuple[Sheet
 
 
 def _days(line: Line) -> Days:
-    days = queries.days_of(line)
+    days = lines.days_of(line)
     if days is None:
         raise Http404
     return days
@@ -239,7 +243,14 @@ def of_invoice(request: PortalRequest, sheet: Sheet) -> dict[str, Any]:
         "number": sheet.number,
         "named": _named(sheet),
         "month": sheet.month,
+        "is_spot": bool(sheet.spot),
+        "order": _order_of(sheet),
     }
+
+
+def _order_of(sheet: Sheet) -> UUID | None:
+    """Return the public id of the spot order that a document bills or gives back."""
+    return (sheet.invoice.corrects or sheet.invoice).operation if sheet.spot else None
 
 
 def _named(sheet: Sheet) -> str:

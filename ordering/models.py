@@ -57,3 +57,10 @@ class Review(models.Model):
 
     def __str__(self) -> str:
         return f"review:{self.pk}"
+
+    @property
+    def number(self) -> str:
+        """The number of the order that it is once saved, to be read out; empty before."""
+        if self.saved_at is None:
+            return ""
+        return f"PL-{self.saved_at:%y%m%d}-{self.public_id.hex[:6].upper()}"

@@ -36,6 +36,10 @@ BILLING_TABS = (
     ("plan", _("Plan & Payment Method")),
     ("contract", _("Contract details")),
 )
+LIST_TABS = (
+    ("invoices", _("Invoices and credit notes")),
+    ("invoice_orders", _("Orders")),
+)
 
 _LIST = "invoices"
 
@@ -99,6 +103,13 @@ def billing_tabs(membership: Membership, current: str) -> list[Item]:
         Item(str(label), _page_of(membership, name), name == current)
         for name, label in BILLING_TABS
         if _may_open(membership, name)
+    ]
+
+
+def list_tabs(membership: Membership, current: str) -> list[Item]:
+    """Return the tabs of Orders and invoices. Rule: S2-26."""
+    return [
+        Item(str(label), _page_of(membership, name), name == current) for name, label in LIST_TABS
     ]
 
 

@@ -11,20 +11,26 @@ from billing.models import Invoice
 from billing.queries import invoices as issued
 from core.months import BillingMonth
 from core.templatetags import writing
+from pages.queries import orders_billed_by
 from payments.queries import payables
 from payments.queries.payables import Listed, Owed
 from payments.views import standing
 from payments.views.standing import Told
+from spot_orders.models import SpotOrder
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One document of the list. `told`: how it is paid; a credit note is not."""
+    """One document of the list. `told`: how it is paid; a credit note is not.
+
+    `order`: the spot order that it bills or gives back, instead of a month.
+    """
 
     number: str
     month: BillingMonth
     invoice: Invoice
     told: Told | None
+    order: SpotOrder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +43,16 @@ class Open:
 
 
 def rows(organisation: Organisation, page: Iterable[Invoice], zone: ZoneInfo) -> list[Row]:
-    """Return a page of the list, with how each invoice is paid, in one statement."""
+    """Return a page of the list, with how each invoice is paid, in one statement.
+
+    In one more where documents of spot orders are among them.
+    """
     found = list(page)
+    orders = orders_billed_by(found)
     listed = payables.of_invoices(
         organisation, [each.pk for each in found if not each.is_credit_note]
     )
-    return [_row(each, listed, zone) for each in found]
+    return [_row(each, listed, orders.get(each.pk), zone) for each in found]
 
 
 def opening(owed: Iterable[Owed], zone: ZoneInfo) -> list[Open]:
@@ -63,10 +73,13 @@ def overdue(owed: Owed, zone: ZoneInfo) -> str:
     return _("Of it, %(amount)s is overdue since %(day)s.") % facts
 
 
-def _row(invoice: Invoice, listed: Mapping[int, Listed], zone: ZoneInfo) -> Row:
+def _row(
+    invoice: Invoice, listed: Mapping[int, Listed], order: SpotOrder | None, zone: ZoneInfo
+) -> Row:
     return Row(
         number=issued.number_of(invoice),
         month=BillingMonth.of_day(invoice.month),
         invoice=invoice,
         told=None if invoice.is_credit_note else standing.short(listed.get(invoice.pk), zone),
+        order=order,
     )

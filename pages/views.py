@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -26,11 +27,13 @@ from core import clock, tables
 from core.months import BillingMonth, NotAMonth
 from pages import forms, queries, sheets, showcase
 from pages import invoices as listed
+from pages import orders as ordered
 from pages import usage as presented
-from pages.context import billing_tabs
+from pages.context import billing_tabs, list_tabs
 from payments.queries import payables
 from payments.views import standing
 from plans import queries as plans
+from spot_orders import queries as spot_orders
 
 _WITH_PAGES = frozenset({Role.ROOT, Role.MANAGER})
 
@@ -106,7 +109,7 @@ def usage_csv(request: PortalRequest) -> HttpResponseBase:
 @require_safe
 def invoices(request: PortalRequest) -> HttpResponse:
     """Show invoices and credit notes, how they are paid, or those searched for. Rule: japan.md."""
-    organisation, vendor = request.organisation, plans.vendor_for_pages()
+    organisation, vendor, now = request.organisation, plans.vendor_for_pages(), clock.now()
     form = forms.InvoiceSearch(
         request.GET, currency=organisation.currency, prefix_of_numbers=vendor.invoice_prefix
     )
@@ -119,18 +122,48 @@ def invoices(request: PortalRequest) -> HttpResponse:
     pages = Paginator(found, issued.PAGE)
     pages.count = sum(total.count for total in totals)
     page = pages.get_page(request.GET.get("page"))
-    parameters = request.GET.copy()
-    parameters.pop("page", None)
     context = {
-        "form": form,
+        **_list(request, "invoices", form),
         "open": listed.opening(payables.owed_by(organisation), zone),
+        "waiting": ordered.waiting(organisation, spot_orders.unpaid_of(organisation), now, zone),
         "rows": listed.rows(organisation, page, zone),
         "page": page,
         "totals": totals,
-        "query": f"{parameters.urlencode()}&" if parameters else "",
-        "organisation": organisation,
     }
     return render(request, "pages/invoices.html", context)
+
+
+@require_safe
+def orders(request: PortalRequest) -> HttpResponse:
+    """Show what was ordered, how each order stands, and its documents. Rule: S2-26, S2-28."""
+    organisation, vendor, now = request.organisation, plans.vendor_for_pages(), clock.now()
+    zone = ZoneInfo(vendor.time_zone)
+    form = forms.OrderSearch(
+        request.GET, currency=organisation.currency, prefix_of_numbers=vendor.invoice_prefix
+    )
+    found: Sequence[queries.Row] | QuerySet[Any, queries.Row] = ()
+    if form.is_valid():
+        found = queries.orders(organisation, form.search(), zone)
+    page = Paginator(found, issued.PAGE).get_page(request.GET.get("page"))
+    context = {
+        **_list(request, "invoice_orders", form),
+        "rows": ordered.rows(organisation, queries.loaded(list(page)), now, zone),
+        "page": page,
+        "zone": vendor.time_zone,
+    }
+    return render(request, "pages/orders.html", context)
+
+
+def _list(request: PortalRequest, current: str, form: forms.Lookup) -> dict[str, Any]:
+    """Return what the lists of documents and of orders have in common."""
+    parameters = request.GET.copy()
+    parameters.pop("page", None)
+    return {
+        "tabs": list_tabs(request.membership, current),
+        "form": form,
+        "query": f"{parameters.urlencode()}&" if parameters else "",
+        "organisation": request.organisation,
+    }
 
 
 @require_safe

@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from decimal import Decimal
-from functools import reduce
+from datetime import date
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db.models import BigIntegerField, Case, Count, F, Q, QuerySet, Sum, When
 
@@ -21,13 +18,10 @@ from billing.models import Invoice, InvoiceDocument, InvoiceLine, TaxSummary
 from billing.rules import explanations, numbers
 from billing.rules.explanations import LineBackWhy, RateBackWhy, SpotWhy, Why
 from billing.rules.numbers import Typed
-from billing.rules.rating import EXACT
 from core.enums import WorkState
 from core.models import Work
 from core.months import BillingMonth
-from plans.enums import Aggregation
-from plans.models import Selection
-from usage.models import DailyUsage
+from spot_orders.models import SpotOrder
 
 PAGE = 50
 EXPORTED_AT_ONCE = 500
@@ -108,7 +102,8 @@ class Sheet:
 class Search:
     """What a document may be looked up by, alone or together, bounds included; gross in minor units.
 
-    An amount is that which the document prints; below zero, that which the list shows.
+    An amount is that which the document prints; below zero, that which the list shows. `order`: the
+    number of a spot order finds its invoice and what gives it back.
     """
 
     issued_from: date | None = None
@@ -116,6 +111,7 @@ class Search:
     gross_from: int | None = None
     gross_to: int | None = None
     number: Typed | None = None
+    order: str = ""
 
     @property
     def is_signed(self) -> bool:
@@ -131,38 +127,6 @@ class Totals:
     net: int
     tax: int
     gross: int
-
-
-@dataclass(frozen=True, slots=True)
-class DayUsage:
-    """A day of a line's month; without usage, zero of no events."""
-
-    day: date
-    quantity: Decimal
-    events: int
-
-
-@dataclass(frozen=True, slots=True)
-class Days:
-    """The days behind a line, as they are known now.
-
-    `total`: what the meter makes of them; `differs`: more has come in since the line was rated.
-    """
-
-    days: tuple[DayUsage, ...]
-    total: Decimal
-    differs: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """Which version's prices a line bears, and from when the organisation has had them."""
-
-    plan_ja: str
-    plan_en: str
-    version: int
-    on_sale_from: date
-    selected_at: datetime | None
 
 
 def invoices_of(organisation: Organisation) -> QuerySet[Invoice]:
@@ -194,6 +158,12 @@ def found(organisation: Organisation, search: Search) -> QuerySet[Invoice]:
     ):
         if value is not None:
             conditions &= Q(**{lookup: value})
+    if search.order:
+        orders = SpotOrder.objects.filter(organisation=organisation, number=search.order)
+        bills = orders.values("public_id")
+        conditions &= Q(kind=InvoiceKind.SPOT, operation__in=bills) | Q(
+            corrects__kind=InvoiceKind.SPOT, corrects__operation__in=bills
+        )
     return invoices_of(organisation).alias(signed=_signed("gross")).filter(conditions)
 
 
@@ -296,67 +266,6 @@ def document_state(invoice: Invoice) -> DocumentState:
 def line_of(sheet: Sheet, position: int) -> Line | None:
     """Return the line at `position`, if the invoice has one."""
     return next((line for line in sheet.lines if line.row.position == position), None)
-
-
-def days_of(line: Line) -> Days | None:
-    """Return the days behind a usage or adjustment line; None for a line that has none."""
-    usage, meter = explanations.usage_of(line.why), line.row.meter
-    if usage is None or meter is None:
-        return None
-    rows = {
-        row.day: row
-        for row in DailyUsage.objects.filter(
-            organisation_id=line.row.organisation_id,
-            meter_id=meter.pk,
-            day__gte=usage.first_day,
-            day__lte=usage.last_day,
-        )
-    }
-    used = [rows[day].quantity for day in sorted(rows)]
-    total = month_total(Aggregation(meter.aggregation), used)
-    return Days(
-        days=tuple(
-            DayUsage(day, rows[day].quantity, rows[day].events)
-            if day in rows
-            else DayUsage(day, Decimal(0), 0)
-            for day in BillingMonth.of_day(usage.first_day).days()
-        ),
-        total=total,
-        differs=total != usage.used,
-    )
-
-
-def month_total(aggregation: Aggregation, used: Sequence[Decimal]) -> Decimal:
-    """Return what a meter makes of the days that have usage, in their order. Rule: B-05."""
-    if not used:
-        return Decimal(0)
-    if aggregation is Aggregation.MAX:
-        return max(used)
-    if aggregation is Aggregation.LAST:
-        return used[-1]
-    return reduce(EXACT.add, used)
-
-
-def prices_of(line: Line, zone: ZoneInfo) -> Prices | None:
-    """Return whose prices a line bears; None where no plan was in force."""
-    version = line.row.plan_version
-    if version is None:
-        return None
-    begin = BillingMonth.of_day(line.row.month).starts_at(zone)
-    selection = (
-        Selection.objects.filter(
-            organisation_id=line.row.organisation_id, plan_version=version, from_at__lte=begin
-        )
-        .order_by("-from_at")
-        .first()
-    )
-    return Prices(
-        plan_ja=version.plan.name_ja,
-        plan_en=version.plan.name_en,
-        version=version.number,
-        on_sale_from=version.on_sale_from,
-        selected_at=selection.from_at if selection else None,
-    )
 
 
 def _sheet(invoice: Invoice) -> Sheet:

@@ -1,5 +1,6 @@
 """How a document's number is written."""
 
+import re
 from typing import NamedTuple
 
 from billing.enums import InvoiceKind
@@ -7,6 +8,9 @@ from billing.enums import InvoiceKind
 DIGITS = 8
 # What tells the kind, after the vendor's prefix; invoices of a month have that prefix alone.
 _MARKS = {InvoiceKind.MONTHLY: "", InvoiceKind.SPOT: "SP-", InvoiceKind.CREDIT_NOTE: "CN-"}
+
+# SP-261122-ABC234: the number of a spot order, which its documents name.
+_OF_ORDER = re.compile(r"[A-Z]{2}-\d{6}-[A-Z0-9]{6}", re.ASCII)
 
 
 class Typed(NamedTuple):
@@ -37,3 +41,8 @@ def parse(typed: str, prefix: str) -> Typed | None:
     if not (digits.isascii() and digits.isdecimal()) or len(digits) > 18:
         return None
     return Typed(int(digits), kind)
+
+
+def is_of_order(typed: str) -> bool:
+    """Return whether somebody typed what looks like an order's number."""
+    return _OF_ORDER.fullmatch(typed.strip().upper()) is not None

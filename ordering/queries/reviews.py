@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import CharField, F, Func, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Concat, Left
 
 from accounts.models import Organisation
 from ordering.enums import ReviewState
@@ -23,3 +24,20 @@ def saved(organisation: Organisation) -> QuerySet[Review]:
     return Review.objects.filter(organisation=organisation, state=ReviewState.SAVED).order_by(
         "-saved_at", "-pk"
     )
+
+
+def numbered(found: QuerySet[Review], typed: str) -> QuerySet[Review]:
+    """Return those saved orders whose number has what was typed in it. Rule: Review.number."""
+    day = Func(
+        F("saved_at"),
+        template="to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYMMDD')",
+        output_field=CharField(),
+    )
+    number = Concat(
+        Value("PL-"),
+        day,
+        Value("-"),
+        Left(Cast("public_id", TextField()), 6),
+        output_field=CharField(),
+    )
+    return found.alias(number_written=number).filter(number_written__icontains=typed.strip())

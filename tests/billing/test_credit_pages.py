@@ -113,7 +113,7 @@ def test_pages_ask_the_same_few_statements(
     last = [credit(invoice, 1_000) for _ in range(notes)][-1]
     root.get(address("invoice", invoice))
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         listed(root, invoice)
     with django_assert_num_queries(11):
         root.get(address("invoice", invoice))

@@ -15,6 +15,7 @@ from accounts.models import Organisation
 from billing.enums import DocumentState
 from billing.models import Invoice, InvoiceDocument, InvoiceLine
 from billing.queries import invoices as queries
+from billing.queries import lines
 from billing.rules import rating
 from billing.services import documents
 from core import clock, work
@@ -329,8 +330,8 @@ def test_month_total_is_what_the_meter_makes_of_its_days(
 ) -> None:
     days = [Decimal(3), Decimal(5), Decimal(1)]
 
-    assert queries.month_total(aggregation, days) == Decimal(total)
-    assert queries.month_total(aggregation, []) == 0
+    assert lines.month_total(aggregation, days) == Decimal(total)
+    assert lines.month_total(aggregation, []) == 0
 
 
 def test_computation_can_be_saved_as_csv(root: Client, organisation: Organisation) -> None:
