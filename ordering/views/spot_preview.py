@@ -17,7 +17,7 @@ from core.templatetags.writing import day, money_in_text, month
 from ordering.forms import SpotSettings, name_of
 from ordering.queries import spots as queries
 from ordering.queries.positions import Position
-from ordering.queries.spots import Priced
+from ordering.queries.spots import Held, Priced
 from ordering.views import consequences, seat_timeline
 from ordering.views.seat_timeline import TimelineShown
 from plans.queries import price_changes
@@ -155,14 +155,17 @@ def _formula(run: Sequence[SpotMonth], currency: str) -> str:
 
 
 def _held(allowed: Capacity, wish: Wish, position: Position) -> list[str]:
-    return [
-        _("%(period)s: you may have %(count)s accounts.")
-        % {
-            "period": consequences.period(each.first_on, each.end_on),
-            "count": f"{each.accounts:,}" if each.accounts is not None else _("any number of"),
-        }
-        for each in queries.held(allowed, wish, position)
-    ]
+    return [_said(each) for each in queries.held(allowed, wish, position)]
+
+
+def _said(held: Held) -> str:
+    period = {"period": consequences.period(held.first_on, held.end_on)}
+    if held.accounts is None:
+        return _("%(period)s: the number of accounts is not limited.") % period
+    return _("%(period)s: you may have %(count)s accounts.") % {
+        **period,
+        "count": f"{held.accounts:,}",
+    }
 
 
 def _after(allowed: Capacity, wish: Wish, position: Position) -> str:
