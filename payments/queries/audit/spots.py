@@ -36,6 +36,34 @@ SPOTS = (
         timed=True,
     ),
     by_sql(
+        "I06",
+        "a spot order was charged by the portal itself, or is to be",
+        """
+        SELECT p.id AS payable, p.organisation_id AS organisation, p.spot_order_id AS spot_order
+        FROM payments_payable p
+        WHERE p.kind = 'spot_order' AND p.created_at >= %(since)s
+          AND (p.next_charge_at IS NOT NULL OR EXISTS (
+            SELECT FROM payments_charge c WHERE c.payable_id = p.id AND c.initiator = 'schedule'))
+        ORDER BY 1
+        """,
+    ),
+    by_sql(
+        "I06",
+        "a spot order should have lapsed hours ago, and no payment of it is under way",
+        """
+        SELECT o.id AS spot_order, o.organisation_id AS organisation, o.lapses_at
+        FROM spot_orders_spotorder o LEFT JOIN payments_payable p ON p.spot_order_id = o.id
+        WHERE o.state = 'placed' AND o.lapses_at < %(now)s::timestamptz - interval '6 hours'
+          AND NOT EXISTS (SELECT FROM payments_charge c WHERE c.payable_id = p.id
+              AND c.state IN ('prepared', 'sent', 'started', 'pending', 'undecided'))
+          AND NOT EXISTS (SELECT FROM core_work w WHERE w.state = 'parked' AND (
+              (w.kind = 'payments.lapse_spot' AND w.key = o.id::text)
+              OR (w.kind = 'payments.serve_spot' AND w.key = p.id::text)))
+        ORDER BY 1
+        """,
+        timed=True,
+    ),
+    by_sql(
         "I10",
         "a spot order's payment does not stand as the order does",
         """
