@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.module_loading import import_string
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Access
@@ -38,7 +38,7 @@ BILLING_TABS = (
 )
 LIST_TABS = (
     ("invoices", _("Invoices and credit notes")),
-    ("invoice_orders", _("Orders")),
+    ("invoice_orders", pgettext_lazy("list", "Orders")),
 )
 
 _LIST = "invoices"

@@ -127,7 +127,9 @@ class OrderSearch(Lookup):
     spans = (("ordered_from", "ordered_to"), ("gross_from", "gross_to"))
 
     standing = forms.ChoiceField(
-        label=_("State"), required=False, choices=[("", _("any")), *OrderStanding.choices]
+        label=pgettext_lazy("order", "State"),
+        required=False,
+        choices=[("", _("any")), *OrderStanding.choices],
     )
     ordered_from = forms.DateField(
         label=_("Ordered from"), required=False, widget=forms.DateInput(attrs={"type": "date"})
