@@ -1,7 +1,6 @@
 """What is owed and collected, document by document, and what staff decide about it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -258,8 +257,7 @@ def _order(row: Payable) -> str:
     order = row.spot_order
     if order is None:
         return written.NOTHING
-    last_on = order.until_on - timedelta(days=1)
-    return f"{order.number} · {order.get_state_display()} · {order.first_on} – {last_on}"
+    return written.link(order, f"{order.number} ({order.get_state_display()})")
 
 
 def _method(method: PaymentMethod | None) -> str:
