@@ -5,7 +5,7 @@ from datetime import datetime
 from accounts import services as accounts
 from core import work
 from seats import jobs
-from seats.services import imports, settling
+from seats.services import imports, letters, settling
 
 
 @work.plans_work
@@ -18,7 +18,23 @@ def end_stray_sessions(now: datetime) -> None:
     accounts.end_stray_sessions()
 
 
-@work.handles(jobs.SETTLE)
+@work.plans_work
+def plan_letters(now: datetime) -> None:
+    letters.plan(now)
+
+
+def _tell_at_once(now: datetime) -> None:
+    letters.plan(now)
+
+
+@work.handles(jobs.TELL)
+def tell(payload: work.Payload, now: datetime) -> None:
+    letters.tell(
+        first_id=int(str(payload["first_id"])), last_id=int(str(payload["last_id"])), now=now
+    )
+
+
+@work.handles(jobs.SETTLE, then=_tell_at_once)
 def settle(payload: work.Payload, now: datetime) -> None:
     settling.settle_range(
         first_id=int(str(payload["first_id"])), last_id=int(str(payload["last_id"])), now=now

@@ -45,7 +45,8 @@ _FEW = 50
 
 # The order is that of seats.rules.leaving.staying_order, the root first: with room for one, it stays.
 # The account that leaves does so from the border on; one that came after the border of a contract that
-# was cut afterwards, from when it came. Sessions of whoever has no account left end here too.
+# was cut afterwards, from when it came. Sessions of whoever has no account left end here too: all parts
+# of the statement see what was before it, so that is who had as many active accounts as are gone.
 _DEACTIVATE = """
     WITH ended AS (
         SELECT * FROM unnest(%(organisations)s::bigint[], %(capacities)s::bigint[], %(ids)s::bigint[],
@@ -63,12 +64,15 @@ _DEACTIVATE = """
         WHERE m.id = v.id AND m.role <> 'root'
         RETURNING m.id, m.user_id, m.organisation_id,
             e.window_from IS NULL OR m.registered_at < e.window_from AS is_flagged
+    ), held AS (
+        SELECT s.session_key, s.user_id, count(*) AS places
+        FROM accounts_session s JOIN gone g ON g.user_id = s.user_id GROUP BY s.session_key
     ), signed_out AS (
-        DELETE FROM accounts_session s USING accounts_user u
-        WHERE s.user_id IN (SELECT user_id FROM gone) AND u.id = s.user_id AND NOT u.is_staff
-          AND NOT EXISTS (SELECT FROM accounts_membership o
-              WHERE o.user_id = s.user_id AND o.deactivated_at IS NULL
-                AND o.id NOT IN (SELECT id FROM gone))
+        DELETE FROM accounts_session s WHERE s.session_key IN (
+            SELECT h.session_key FROM held h
+            WHERE NOT (SELECT u.is_staff FROM accounts_user u WHERE u.id = h.user_id)
+              AND h.places = (SELECT count(*) FROM accounts_membership o
+                  WHERE o.user_id = h.user_id AND o.deactivated_at IS NULL))
     )
     SELECT organisation_id, count(*), count(*) FILTER (WHERE is_flagged) FROM gone GROUP BY 1
 """
