@@ -1,8 +1,9 @@
 from django.urls import path
 
-from cancellation.views import ending
+from cancellation.views import contract, ending
 
 urlpatterns = [
+    path("contract/", contract.contract, name="contract"),
     path("cancellation/", ending.begin, name="cancellation"),
     path("cancellation/withdraw/", ending.withdraw, name="cancellation_withdraw"),
     path("cancellation/reopen/", ending.reopen, name="cancellation_reopen"),

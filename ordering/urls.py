@@ -16,7 +16,6 @@ from ordering.views import (
 _SPOT = "orders/spot/"
 
 urlpatterns = [
-    path("contract/", contract.contract, name="contract"),
     path("contract/dates.ics", contract.dates, name="contract_ics"),
     path("orders/", orders.menu, name="order"),
     path("orders/start/", orders.order(orders.START), name="order_start"),

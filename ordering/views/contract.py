@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.http import HttpResponse
-from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
@@ -62,12 +61,19 @@ class OrderShown:
     review: Review | None
 
 
-@require_safe
-def contract(request: PortalRequest) -> HttpResponse:
-    """Show the term, its last day, what is left of it, and all that led to it. Rule: S2-03, S2-13."""
+@dataclass(frozen=True, slots=True)
+class ContractShown:
+    """What the tab tells of what was contracted; `position` is what it was read from."""
+
+    position: Position
+    context: dict[str, object]
+
+
+def shown_of(request: PortalRequest) -> ContractShown:
+    """Return the term, its last day, what is left of it, and all that led to it. Rule: S2-03, S2-13."""
     position = positions.position(request.organisation, now=clock.now())
     found = contracts.contracts(request.organisation)
-    context = {
+    context: dict[str, object] = {
         "organisation": request.organisation,
         "facts": _facts(position),
         "left": _left(position),
@@ -81,7 +87,7 @@ def contract(request: PortalRequest) -> HttpResponse:
         ],
         "timeline": seat_timeline.shown(request.organisation, now=position.market.now),
     }
-    return render(request, "ordering/contract.html", context)
+    return ContractShown(position, context)
 
 
 @require_safe
