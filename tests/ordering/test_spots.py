@@ -13,20 +13,18 @@ from accounts.enums import Role
 from accounts.models import Organisation
 from billing.models import Invoice
 from core import clock
-from core.months import start_of_day
 from gateway_sandbox import Sandbox
 from payments.gateways import registry
 from payments.models import Charge, Payable
 from payments.services import spots
 from plans import queries as plans
-from plans.models import PlanVersion, TermsOfUse, VendorVersion
-from plans.rules import timeline
-from plans.services import contracts
+from plans.models import VendorVersion
 from spot_orders.models import SpotOrder
 from tests import make
 from tests.ordering import customers
 from tests.ordering.customers import local
-from tests.payments import collected, owing
+from tests.ordering.spotting import NOW, kobo, renew
+from tests.payments import owing
 from tests.payments.conftest import use
 from tests.payments.visits import client_of, path_of, url
 
@@ -37,7 +35,6 @@ Answer: TypeAlias = "_MonkeyPatchedWSGIResponse"
 
 pytestmark = pytest.mark.django_db
 
-NOW = local(1, 15, 12)
 QUERIES_OF_SETTINGS = 33
 QUERIES_OF_PAYMENT = 20
 QUERIES_OF_ORDER = 10
@@ -56,45 +53,6 @@ def sandbox(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[San
 def _today() -> Iterator[None]:
     with clock.fixed_at(NOW):
         yield
-
-
-def kobo(
-    sandbox: Sandbox | None = None,
-    *,
-    first_on: date = date(2026, 1, 2),
-    months: int = 12,
-    has_method: bool = True,
-) -> Organisation:
-    """A customer with Pro 100 from 2 January 2026 for some months, and a PayPal method."""
-    organisation = customers.kobo("free", has_method=False)
-    TermsOfUse.objects.create(number=3, text_ja="規約", text_en="Terms", created_at=make.NOW)
-    make.main_contract(
-        organisation,
-        customers.version("pro"),
-        first_on,
-        months=months,
-        now=min(NOW, start_of_day(first_on, customers.TOKYO) + timedelta(hours=12)),
-    )
-    if sandbox is None and has_method:
-        customers.method(organisation)
-    elif sandbox is not None:
-        collected.paypal_method(organisation, customers.root_of(organisation), sandbox)
-    return organisation
-
-
-def renew(organisation: Organisation, version: PlanVersion) -> None:
-    """Order the next term, of 12 months."""
-    before = plans.timeline(organisation, now=NOW)
-    terms = plans.terms([version.pk], "JPY")[version.pk]
-    contracts.store(
-        organisation_id=organisation.pk,
-        before=before,
-        after=timeline.renew(before, terms, steps=1, months=12, now=NOW, zone=customers.TOKYO),
-        action="contract.renewed",
-        details={},
-        actor=make.ACTOR,
-        now=NOW,
-    )
 
 
 def browser(organisation: Organisation, language: str = "en") -> Client:
