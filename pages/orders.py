@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from django.urls import reverse
@@ -46,7 +46,7 @@ class Row:
 
     number: str
     url: str
-    ordered_at: datetime
+    ordered_on: date
     what: str
     detail: str
     amount: str
@@ -80,7 +80,7 @@ def rows(
         if each.spot:
             found.append(_spot(organisation, each.spot, paid, documents, now, zone))
         elif each.plan:
-            found.append(_plan(organisation, each.plan))
+            found.append(_plan(organisation, each.plan, zone))
     return found
 
 
@@ -117,7 +117,7 @@ def _spot(
     return Row(
         number=order.number,
         url=_page("order_spot_order", organisation, order),
-        ordered_at=order.placed_at,
+        ordered_on=order.placed_at.astimezone(zone).date(),
         what=_("Spot contract: %(added)s") % {"added": added % {"count": f"{order.accounts:,}"}},
         detail=spot_shown.period(order),
         amount=writing.money(order.gross, order.currency),
@@ -159,7 +159,7 @@ def _is_being_confirmed(order: SpotOrder) -> bool:
     return payments.outlook_of_order(order).is_being_confirmed
 
 
-def _plan(organisation: Organisation, order: Review) -> Row:
+def _plan(organisation: Organisation, order: Review, zone: ZoneInfo) -> Row:
     if order.saved_at is None:
         raise ValueError(f"{order} was not saved: it is no order")
     return Row(
@@ -168,7 +168,7 @@ def _plan(organisation: Organisation, order: Review) -> Row:
             "order_receipt",
             kwargs={"organisation": organisation.public_id, "review": order.public_id},
         ),
-        ordered_at=order.saved_at,
+        ordered_on=order.saved_at.astimezone(zone).date(),
         what=told.title(told.act_of(order)),
         detail="",
         amount="",

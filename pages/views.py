@@ -149,7 +149,6 @@ def orders(request: PortalRequest) -> HttpResponse:
         **_list(request, "invoice_orders", form),
         "rows": ordered.rows(organisation, queries.loaded(list(page)), now, zone),
         "page": page,
-        "zone": vendor.time_zone,
     }
     return render(request, "pages/orders.html", context)
 
