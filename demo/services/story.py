@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,7 +20,7 @@ from core import audit
 from core.enums import WorkState
 from core.models import Mail, Work
 from core.months import BillingMonth, start_of_day
-from demo.rules import shape
+from demo.rules import shape, teams
 from demo.rules.customers import (
     CUSTOMERS,
     LAST,
@@ -30,12 +31,15 @@ from demo.rules.customers import (
     Pays,
 )
 from demo.services import payers
+from demo.services import teams as joining
 from plans import queries as plans_queries
 from plans import services as plans
 from plans.queries import contracts
 from plans.rules import renewals as rules
 from plans.rules import timeline
 from plans.services import renewals
+from seats.queries import due
+from seats.services import settling
 from usage.services import batches, partitions
 from usage.services.batches import MOST_EVENTS, Row
 from usage.services.ingest import ingest
@@ -67,10 +71,14 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much to make. `large_events`: how many events report the large customer's calls."""
+    """How much to make. `large_events`: how many events report the large customer's calls.
+
+    `team`: how many accounts each customer has beside the people of its story, while there are places.
+    """
 
     months: int = LAST + 1
     large_events: int = 40_000
+    team: int = 30
     seed: int = 1
 
 
@@ -129,8 +137,11 @@ def _live(story: _Story, month: BillingMonth) -> None:
     for customer in CUSTOMERS:
         _choose(story, customer, month)
     _renew(story, month)
+    _grow(story, month)
     present = [customer for customer in CUSTOMERS if _since(story, customer) <= month.last_day]
     ends_at = min(month.ends_at(story.zone) - timedelta(seconds=1), story.now)
+    for organisation_id in due.organisations(ends_at.astimezone(story.zone).date()):
+        settling.settle(organisation_id=organisation_id, now=ends_at)
     events = _ingest(story, _rows(story, present, month, ends_at), ends_at)
     corrected_at = start_of_day(month.first_day, story.zone) + timedelta(days=8, hours=1)
     if corrected_at <= story.now:
@@ -145,6 +156,29 @@ def _live(story: _Story, month: BillingMonth) -> None:
         if story.can_pay:
             _pay(story, month, billed_at)
     story.tell(told)
+
+
+def _grow(story: _Story, month: BillingMonth) -> None:
+    """Have the teams of the customers grow by those who come in a month."""
+    for customer in CUSTOMERS:
+        if _since(story, customer) > month.last_day:
+            continue
+        first_at = story.at(customer.choices[0]) + timedelta(hours=1)
+        those = []
+        for each in teams.colleagues(customer, story.size.team, seed=story.size.seed):
+            day = month.first_day + timedelta(days=each.day - 1)
+            at = max(start_of_day(day, story.zone) + timedelta(hours=9, minutes=each.day), first_at)
+            if story.month(each.month) == month and at <= story.now:
+                those.append((each, at))
+        if those:
+            secret = shape.password(story.size.seed, customer.reference)
+            joining.join(customer, those, password=_hashed(secret), now=story.now)
+
+
+# One for all of an organisation: a hash is slow on purpose, and there are many people.
+@lru_cache(maxsize=64)
+def _hashed(secret: str) -> str:
+    return make_password(secret)
 
 
 def _find_sandbox(tell: Tell) -> bool:
@@ -257,9 +291,8 @@ def _create(story: _Story, customer: Customer, at: datetime) -> None:
             now=at,
         )
         story.sign_ins.append(SignIn(role.value, email, secret, customer.name))
-    # One for all of an organisation: a hash is slow on purpose, and there are many people.
     people = User.objects.filter(memberships__organisation=organisation)
-    people.update(password=make_password(secret))
+    people.update(password=_hashed(secret), last_login=at)
     if story.can_pay and customer.pays is not Pays.NOTHING:
         payers.register(customer, at)
 

@@ -20,6 +20,7 @@ from payments.enums import ChargeState, MethodState, PayableState
 from payments.models import Charge, Payable
 from payments.services import reconcile
 from plans.models import MainContract, VendorVersion
+from seats.models import GroupMember
 from tests import make
 from tests.payments.conftest import sandbox
 from usage.models import DailyUsage, UsageEvent
@@ -29,7 +30,7 @@ __all__ = ["sandbox"]
 pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
-SMALL = ["--months=3", "--large-events=300"]
+SMALL = ["--months=3", "--large-events=300", "--team=2"]
 
 
 def demo_data(*arguments: str) -> str:
@@ -55,7 +56,7 @@ def test_demo_data_fill_an_empty_portal_with_sound_books(
     file = tmp_path / "signins.txt"
     monkeypatch.setenv("DEMO_SIGNINS_FILE", str(file))
 
-    said = demo_data("--if-empty", "--months=4", "--large-events=400")
+    said = demo_data("--if-empty", "--months=4", "--large-events=400", "--team=2")
 
     assert Organisation.objects.count() == len(CUSTOMERS) == 11
     assert set(Organisation.objects.values_list("country", flat=True)) == {"JP", "US", "DE"}
@@ -81,7 +82,9 @@ def test_demo_data_fill_an_empty_portal_with_sound_books(
     assert terms.filter(months_before__gt=0).exists()
     assert books.breaches(since=None, now=NOW) == []
     told = sign_ins(file.read_text(encoding="utf-8"))
-    assert len(told) == Membership.objects.count() + 1
+    assert len(told) == sum(len(customer.people) for customer in CUSTOMERS) + 1
+    assert len(told) < Membership.objects.count() <= len(told) + 2 * len(CUSTOMERS)
+    assert GroupMember.objects.exists()
     assert file.stat().st_mode & 0o777 == 0o600
     assert sign_ins(said) == []
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -2,7 +2,7 @@ from datetime import date
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from demo.rules import shape
+from demo.rules import shape, teams
 from demo.rules.customers import CUSTOMERS, LAST, LATE_EVENTS, Customer
 from demo.rules.shape import Event
 
@@ -59,3 +59,15 @@ def test_the_stories_hold_together() -> None:
         assert customer.choices[0] == min(
             customer.choices, key=lambda choice: (choice.month, choice.day, choice.hour)
         )
+
+
+def test_colleagues_are_the_same_for_a_seed_and_nobody_twice() -> None:
+    for customer in CUSTOMERS:
+        those = list(teams.colleagues(customer, 30, seed=1))
+
+        assert those == list(teams.colleagues(customer, 30, seed=1))
+        assert those != list(teams.colleagues(customer, 30, seed=2))
+        assert len(
+            {each.local for each in those} | {each[2] for each in customer.people}
+        ) == 30 + len(customer.people)
+        assert all(customer.choices[0].month <= each.month <= LAST for each in those)

@@ -42,6 +42,13 @@ class Command(BaseCommand):
             metavar="N",
             help="how many events the large customer sends for its API calls (%(default)s)",
         )
+        parser.add_argument(
+            "--team",
+            type=int,
+            default=usual.team,
+            metavar="N",
+            help="how many more accounts each customer has, while its plan has places (%(default)s)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.PRODUCTION:
@@ -54,6 +61,7 @@ class Command(BaseCommand):
         size = Size(
             months=options["months"],
             large_events=options["large_events"],
+            team=options["team"],
             seed=options["seed"],
         )
         # A year of payments would bury what this command tells.
