@@ -40,9 +40,9 @@ def sent_by(organisation: Organisation, operation: UUID) -> AccountImport | None
 
 
 def latest(organisation: Organisation, number: int = 5) -> list[AccountImport]:
-    """Return the last imports of an organisation, newest first."""
-    rows = AccountImport.objects.filter(organisation=organisation).order_by("-created_at", "-pk")
-    return list(rows[:number])
+    """Return the last imports of an organisation, newest first, with `size`, how many rows each has."""
+    rows = AccountImport.objects.filter(organisation=organisation).annotate(size=Count("rows"))
+    return list(rows.order_by("-created_at", "-pk")[:number])
 
 
 def progress(batch: AccountImport) -> Progress:

@@ -125,7 +125,7 @@ def _to_batch(request: PortalRequest, found: AccountImport) -> HttpResponse:
 def _form_page(request: PortalRequest, form: ImportFile, status: int = 200) -> HttpResponse:
     organisation, zone = request.organisation, plans.zone_for_pages()
     latest = [
-        (each, ImportState(each.state).label, queries.progress(each).total)
+        (each, ImportState(each.state).label, vars(each)["size"])
         for each in queries.latest(organisation)
     ]
     context = {
