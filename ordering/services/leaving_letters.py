@@ -24,7 +24,7 @@ from ordering.queries import positions
 from ordering.queries.leaving import Ways, ways
 from plans import queries as plans
 from seats.queries import leaving
-from seats.queries.leaving import Part
+from seats.queries.leaving import Part, Placed
 from seats.rules.departures import Why, reasons
 from seats.services import warnings
 from seats.services.warnings import Warned
@@ -98,12 +98,17 @@ def _values(warned: Warned, now: datetime) -> dict[str, object]:
         "in_use": departure.in_use,
         "is_closing": Why.CLOSED in why,
         "is_spot": Why.SPOT in why,
-        "names": [each.called for each in listed],
+        "names": [_called(each) for each in listed],
         "more": departure.count - len(listed),
         "currency": organisation.currency,
         "list_url": _page("accounts_leaving", warned, {"part": Part.LEAVING.value}),
         **_kept(found, warned),
     }
+
+
+def _called(placed: Placed) -> str:
+    email = placed.account.user.email
+    return f"{placed.name} ({email})" if placed.name else email
 
 
 def _kept(found: Ways, warned: Warned) -> dict[str, object]:

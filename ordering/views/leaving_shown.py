@@ -156,7 +156,8 @@ def departure(departure: Departure, found: Page) -> DepartureShown:
 
 
 def _why(departure: Departure, found: Page) -> str:
-    last = day(last_day(departure.at.astimezone(found.zone).date()))
+    border_on = departure.at.astimezone(found.zone).date()
+    last = day(last_day(border_on))
     why = reasons(found.outlook.capacity, departure.at)
     if Why.CLOSED in why:
         return _("Your contract with us ends on %(day)s; the root account stays.") % {"day": last}
@@ -164,6 +165,8 @@ def _why(departure: Departure, found: Page) -> str:
         return _("A spot contract and the term of your plan end on %(day)s.") % {"day": last}
     if Why.SPOT in why:
         return _("A spot contract ends on %(day)s.") % {"day": last}
+    if any(term.end_on == border_on for term in found.position.contracted.terms):
+        return _("The term of your plan ends on %(day)s.") % {"day": last}
     return _("What your plan allows changes after %(day)s.") % {"day": last}
 
 

@@ -274,11 +274,13 @@ def _months(first_on: date, end_on: date, scale: _Scale) -> Iterator[str]:
         x, y = scale.x(month.first_day), scale.top + _PLOT
         name = format_date(month.first_day, "M月" if ja else "MMM", locale="ja" if ja else "en")
         yield f'<line class="seats__ground" x1="{x:.3f}%" x2="{x:.3f}%" y1="{y}" y2="{y + 5}"/>'
-        yield f'<text class="seats__text" x="{x:.3f}%" dx="3" y="{y + 17}">{name}</text>'
+        # The last one may stand at the very edge.
+        where = f'x="{x:.3f}%" dx="3"' if x < 90 else 'x="100%" text-anchor="end"'
+        yield f'<text class="seats__text" {where} y="{y + 17}">{name}</text>'
         if month.year != year:
             year = month.year
             said = f"{year}年" if ja else str(year)
-            yield f'<text class="seats__text" x="{x:.3f}%" dx="3" y="{y + 33}">{said}</text>'
+            yield f'<text class="seats__text" {where} y="{y + 33}">{said}</text>'
 
 
 def _ends(found: Shown) -> list[_End]:

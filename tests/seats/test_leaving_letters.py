@@ -147,7 +147,8 @@ def test_the_letter_says_who_and_what_it_costs_to_keep_them(kobo: Organisation) 
     assert mail.subject == "6 accounts leave on 1 May 2026"
     for text in (
         "A spot contract of yours ends on 30 April 2026.",
-        "newest@kobo.example",
+        "First of them: newest@kobo.example",
+        "Then: Taro (",
         "Extend: 10 accounts by spot until 31 May 2026, ¥5,500, tax included",
         "Add licences instead: 1 step more, ¥5,500 more a month, tax included",
         "/orders/licences/?steps=1",

@@ -93,6 +93,7 @@ def test_the_page_says_who_leaves_when_and_what_keeps_them(kobo: Organisation) -
     assert "On 1 May 2026, 6 accounts leave; 10 stay." in said
     assert "Now 16 accounts are in use, 20 are allowed." in said
     assert "A spot contract ends on 30 April 2026." in said
+    assert "The term of your plan ends on 31 December 2026." in said
     assert listed(page)[:7] == [
         ("p14@kobo.example", "1 May 2026"),
         ("p13@kobo.example", "1 May 2026"),
