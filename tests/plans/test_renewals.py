@@ -199,6 +199,21 @@ def test_who_leaves_is_not_renewed(starter: PlanVersion) -> None:
     assert len(terms()) == 1
 
 
+def test_who_leaves_later_is_renewed_until_then_without_a_mail(starter: PlanVersion) -> None:
+    """Nobody loses the plan before the last day. Rule: S1-29."""
+    contract = customer(starter, months=1)
+    Organisation.objects.filter(pk=contract.organisation_id).update(closed_on=date(2026, 4, 1))
+
+    tick(local(2, 15))
+    tick(local(2, 22))
+
+    assert terms() == [
+        (date(2026, 1, 31), date(2026, 3, 1)),
+        (date(2026, 3, 1), date(2026, 3, 31)),
+    ]
+    assert mails() == []
+
+
 def test_the_root_is_told_once_before_and_once_after(starter: PlanVersion) -> None:
     contract = customer(starter)
     root = f"root-{contract.organisation_id}@example.com"
