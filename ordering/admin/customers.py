@@ -1,7 +1,7 @@
 """Staff act for a customer: the root's own orders, with a reason, through the same services. Rule: R12."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django import forms
 from django.contrib import admin
@@ -25,10 +25,13 @@ from ordering.rules.guards import (
     Overdue,
     SpotDependsOnRenewal,
     TooManyAccounts,
+    Waiver,
 )
 from payments.admin.customers import CustomerAdmin
 from payments.admin.office import Act, Doing, Fact, Refused
+from payments.admin.payables import HINDRANCES
 from payments.admin.written import Label
+from payments.queries import spots
 from plans.enums import Category
 from plans.rules.price_changes import first_day
 from plans.rules.timeline import (
@@ -65,7 +68,7 @@ _REFUSALS: Mapping[type[Exception], Label] = {
     NotATerm: gettext_lazy("A term has 1 or 12 months, and at least one step."),
     RenewedBefore: gettext_lazy("The next term is ordered already."),
     SpotDependsOnRenewal: gettext_lazy(
-        "A spot order needs this renewal, so it cannot be withdrawn here."
+        "A spot order needs this renewal. Tick that it is to be cut and its unused months credited."
     ),
     NothingToWithdraw: gettext_lazy("No renewal is ordered that could be withdrawn."),
     ReturnsToFree: gettext_lazy("There is no free plan in this currency to return to."),
@@ -110,7 +113,24 @@ def _preview(doing: Doing) -> Sequence[Fact]:
     except Refusal as refusal:
         raise Refused(_words(refusal)) from refusal
     doing.carried["review"] = str(shown.public_id)
-    return [*_contracted(quote, doing.now), *_bills(quote, organisation.currency)]
+    cut = _cut(quote, organisation) if Waiver.SPOTS in form.waivers else []
+    return [*_contracted(quote, doing.now), *cut, *_bills(quote, organisation.currency)]
+
+
+def _cut(quote: Quote, organisation: Organisation) -> list[Fact]:
+    """Return the spot contracts that would lose their cover, and what is credited of them. Rule: S2-13."""
+    last = quote.proposal.after.last_term
+    facts: list[Fact] = []
+    for each in spots.cut_at(organisation, last.end_on) if last else []:
+        amount = money_in_text(each.gross, each.order.currency)
+        said = _("ends on %(day)s, %(amount)s credited") % {
+            "day": day(each.on - timedelta(days=1)),
+            "amount": amount,
+        }
+        if each.on == each.order.first_on:
+            said = _("does not begin, %(amount)s credited") % {"amount": amount}
+        facts.append((_("Spot contract %(number)s") % {"number": each.order.number}, said))
+    return facts
 
 
 def _save(doing: Doing) -> str:
@@ -126,6 +146,8 @@ def _save(doing: Doing) -> str:
         )
     except Refusal as refusal:
         raise Refused(_words(refusal)) from refusal
+    except tuple(HINDRANCES) as hindrance:
+        raise Refused(str(HINDRANCES[type(hindrance)])) from hindrance
     except (services.Expired, Review.DoesNotExist) as gone:
         raise Refused(_("What was shown holds for 15 minutes. Look at it again.")) from gone
     if isinstance(outcome, services.Differs):

@@ -85,7 +85,17 @@ class SetRenewal(StaffOrder, contracts.SetRenewal):
 
 
 class WithdrawRenewal(StaffOrder, contracts.WithdrawRenewal):
-    pass
+    cutting_spots = forms.BooleanField(
+        label=_(
+            "Although spot orders need this renewal: they are cut, and whole unused months credited"
+        ),
+        required=False,
+    )
+
+    @property
+    def waivers(self) -> frozenset[Waiver]:
+        spots = {Waiver.SPOTS} if self.cleaned_data["cutting_spots"] else set()
+        return super().waivers | spots
 
 
 class ReturnToFree(StaffOrder, contracts.ReturnToFree):

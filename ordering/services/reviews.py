@@ -18,6 +18,7 @@ from ordering.rules import acts, binding
 from ordering.rules.acts import Act
 from ordering.rules.binding import Difference
 from ordering.rules.guards import Waiver
+from payments.services import spots
 from plans import services as plans
 
 HOLDS_FOR = timedelta(minutes=15)
@@ -77,8 +78,9 @@ def save(
     """Carry out what was shown, once; a second time returns what the first one did.
 
     What differs from what was shown is shown again, in a review of its own. `reason`: why staff act
-    for a customer; `waivers`: what they let pass, for that reason. Raises Expired or Refusal,
-    ReasonMissing, Review.DoesNotExist, and has then changed nothing. Rule: S1-23, S1-25, F51, F54.
+    for a customer; `waivers`: what they let pass, for that reason; spot contracts that lose their cover
+    by it are cut and credited at once. Raises Expired or Refusal, ReasonMissing, Review.DoesNotExist, and
+    what `spots.cut_uncovered` does; nothing has changed then. Rule: S1-23, S1-25, S2-13, F51, F54.
     """
     if waivers and not reason.strip():
         raise ReasonMissing
@@ -115,6 +117,15 @@ def save(
         actor=actor,
         now=now,
     )
+    if Waiver.SPOTS in waivers and proposal.after.last_term is not None:
+        spots.cut_uncovered(
+            organisation_id=organisation.pk,
+            ends_on=proposal.after.last_term.end_on,
+            operation=shown.public_id,
+            reason=reason.strip(),
+            actor=actor,
+            now=now,
+        )
     shown.state, shown.saved_at, shown.saved_by = ReviewState.SAVED, now, actor
     shown.save(update_fields=["state", "saved_at", "saved_by"])
     return Saved(shown, is_new=True)

@@ -1,18 +1,24 @@
 """What a spot order's payment is, how it stands, and whether it may be paid or served. Rule: R10, S2-28."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from django.db.models import F
 
 from accounts.models import Organisation
+from billing.enums import TaxCode
+from billing.rules import spot as invoices
+from billing.rules.tax import tax_on
+from core.money import Rounding
 from payments.enums import LIVE, ChargeState, PayableKind, Unserved
 from payments.models import Charge, Payable
 from payments.queries import payables
 from payments.queries.payables import Listed, Outlook
 from plans import queries as plans
 from plans.rules.timeline import Refusal, Timeline
+from spot_orders import queries as spot_orders
 from spot_orders.enums import SpotState
 from spot_orders.models import SpotOrder
 from spot_orders.rules import spot as rules
@@ -77,6 +83,34 @@ def _is_covered(timeline: Timeline, order: SpotOrder) -> bool:
     except Refusal:
         return False
     return chain[-1].end_on >= order.end_on
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A spot contract that holds only until `on` when its cover ends, and what is credited of it.
+
+    `gross`: its whole months from that day on, tax included, less what was credited before.
+    """
+
+    order: SpotOrder
+    payable: Payable
+    on: date
+    gross: int
+
+
+def cut_at(organisation: Organisation, ends_on: date) -> list[Cut]:
+    """Return what becomes of the spot contracts that reach beyond a day (half open). Rule: S2-13."""
+    found = spot_orders.depending_on(organisation, ends_on).filter(state=SpotState.PAID)
+    return [
+        Cut(order, order.payable, max(order.first_on, ends_on), _unused(order, ends_on))
+        for order in found.select_related("payable")
+    ]
+
+
+def _unused(order: SpotOrder, ends_on: date) -> int:
+    used = sum(month.net for month in invoices.months_of(order.priced) if month.first_on < ends_on)
+    kept = used + tax_on(used, TaxCode(order.tax_code), Rounding(order.tax_rounding))
+    return max(0, order.payable.gross - order.payable.credited - kept)
 
 
 def to_serve() -> list[tuple[int, int]]:

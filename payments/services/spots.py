@@ -1,17 +1,20 @@
 """The payment of a spot order: made by its customer at once, never by the schedule. Rule: S2-25, R10."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
+from uuid import UUID, uuid5
 
 from django.db import transaction
 
+from accounts import services as accounts
 from core.work import Job, Piece
 from payments import jobs
 from payments.enums import LIVE, Hold, PayableKind, PayableState
 from payments.models import Charge, Payable
 from payments.queries import spots as queries
+from payments.queries.spots import Cut
 from payments.rules import dunning
-from payments.services import charges, letters, paying, serving
+from payments.services import charges, corrections, letters, paying, serving
 from payments.services.charges import AttemptUnderWay, Shown
 from payments.services.journeys import Traveller
 from payments.services.moves import SCHEDULE
@@ -23,6 +26,7 @@ from spot_orders.enums import SpotState
 from spot_orders.models import SpotOrder
 
 __all__ = [
+    "cut_uncovered",
     "give_up",
     "lapse",
     "open_payable",
@@ -129,6 +133,36 @@ def lapse(*, order_id: int, now: datetime) -> SpotOrder:
         serving.void(payable, now)
         letters.spots.lapsed(payable, order, now)
     return order
+
+
+@transaction.atomic
+def cut_uncovered(
+    *, organisation_id: int, ends_on: date, operation: UUID, reason: str, actor: str, now: datetime
+) -> list[Cut]:
+    """Cut the spot contracts that reach beyond the paid coverage, whose new end is `ends_on` (half open).
+
+    Staff have withdrawn the renewal that carried them. Whole months that are not used are credited, and
+    what was paid for them is given back; above one person's limit that waits for a second. An order that
+    is not paid stays: it cannot be paid any more. The same operation again adds nothing. Raises what
+    `corrections.credit_and_refund` does. Rule: S2-13, B-11.
+    """
+    organisation = accounts.lock(organisation_id)
+    found = queries.cut_at(organisation, ends_on)
+    for each in found:
+        order = spot_orders.cut(
+            order_id=each.order.pk, on=each.on, reason=reason, actor=actor, now=now
+        )
+        if each.gross and each.payable.invoice_id:
+            corrections.credit_and_refund(
+                invoice_id=each.payable.invoice_id,
+                gross=each.gross,
+                reason=reason,
+                operation=uuid5(operation, order.number),
+                actor=actor,
+                now=now,
+            )
+        letters.spots.cut(each.payable, order, each.gross, now)
+    return found
 
 
 def plan(now: datetime) -> None:

@@ -3,17 +3,19 @@
 from datetime import date, timedelta
 
 import pytest
+from pytest_django import Settings
 
 from billing.enums import InvoiceKind
 from billing.models import Invoice
 from core.models import Mail
 from gateway_sandbox import Sandbox
-from payments.enums import Hold, PayableState
-from payments.models import Payable
+from payments.enums import CorrectionState, Hold, PayableState
+from payments.models import Correction, Payable
 from payments.queries import payables
 from payments.queries import refunds as money_back
 from payments.queries import spots as queries
-from payments.services import asking, charges, corrections
+from payments.queries.spots import Cut
+from payments.services import asking, charges, corrections, spots
 from seats.queries import capacity
 from spot_orders.enums import SpotState
 from spot_orders.models import SpotOrder
@@ -162,6 +164,80 @@ def test_what_differed_and_was_released_is_its_customers_to_pay_again(
     assert (payable.hold, payable.next_charge_at) == (Hold.NOTHING, None)
     spotted.pay(placed)
     assert placed.state == SpotState.PAID
+
+
+def test_staff_who_withdraw_the_cover_cut_a_contract_and_credit_its_unused_months(
+    sandbox: Sandbox,
+) -> None:
+    """S2-13. Three months from 22 November; the main contract ends with 9 December."""
+    placed = spotted.placed(sandbox, months=3)
+    spotted.pay(placed)
+    spotted.shorten(placed.buyer)
+
+    cut = _cut(placed)
+    tick(NOW + MINUTES, sandbox)
+
+    # The month that has begun is used; 22 December and 22 January are not: 2 × 5,500.
+    assert [(each.on, each.gross) for each in cut] == [(date(2026, 12, 10), 11_000)]
+    order = SpotOrder.objects.get()
+    assert (order.state, order.until_on) == (SpotState.PAID, date(2026, 12, 10))
+    note = Invoice.objects.get(kind=InvoiceKind.CREDIT_NOTE)
+    assert (note.net, note.tax, note.gross) == (10_000, 1_000, 11_000)
+    assert placed.sums == (PayableState.PAID, 11_000, 16_500, 11_000)
+    assert sandbox.ledger.taken("JPY") == 5_500
+    assert Mail.objects.filter(subject__contains=order.number, text__contains="11,000").exists()
+    assert _cut(placed) == []
+
+
+def test_a_contract_that_would_begin_after_its_cover_is_credited_whole(sandbox: Sandbox) -> None:
+    who = spotted.buyer()
+    spotted.register(who, sandbox)
+    placed = spotted.place(who, first_on=date(2026, 12, 15))
+    spotted.pay(placed)
+    spotted.shorten(who)
+
+    cut = _cut(placed)
+    tick(NOW + MINUTES, sandbox)
+
+    assert [(each.on, each.gross) for each in cut] == [(date(2026, 12, 15), 5_500)]
+    order = SpotOrder.objects.get()
+    assert order.until_on == order.first_on
+    assert placed.sums == (PayableState.VOID, 5_500, 5_500, 5_500)
+
+
+def test_a_contract_that_ends_within_its_cover_is_left_alone(
+    sandbox: Sandbox, paid: Placed
+) -> None:
+    assert _cut(paid, ends_on=date(2026, 12, 22)) == []
+    assert SpotOrder.objects.get().cut_on is None
+
+
+def test_what_is_above_one_persons_limit_is_cut_at_once_and_credited_by_a_second(
+    sandbox: Sandbox, settings: Settings
+) -> None:
+    settings.REFUND_ALONE_UP_TO = 10_000
+    placed = spotted.placed(sandbox, months=3)
+    spotted.pay(placed)
+    spotted.shorten(placed.buyer)
+
+    _cut(placed)
+
+    assert SpotOrder.objects.get().until_on == date(2026, 12, 10)
+    waiting = Correction.objects.get()
+    assert (waiting.state, waiting.gross) == (CorrectionState.WAITING, 11_000)
+    corrections.approve(correction_id=waiting.pk, actor=backs.TARO, now=NOW)
+    assert placed.sums[1] == 11_000
+
+
+def _cut(placed: Placed, ends_on: date = date(2026, 12, 10)) -> list[Cut]:
+    return spots.cut_uncovered(
+        organisation_id=placed.buyer.organisation.pk,
+        ends_on=ends_on,
+        operation=placed.order.public_id,
+        reason="He asked us to.",
+        actor=backs.HANAKO,
+        now=NOW,
+    )
 
 
 def test_a_refund_of_an_order_that_was_not_served_is_told_in_its_words(

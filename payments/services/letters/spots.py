@@ -80,6 +80,22 @@ def refunded(payable: Payable, order: SpotOrder, why: Unserved, now: datetime) -
     )
 
 
+def cut(payable: Payable, order: SpotOrder, gross: int, now: datetime) -> None:
+    """Tell the root that a spot contract ends earlier, and what of it is given back. Rule: S2-13."""
+    tell_root(
+        payable.organisation_id,
+        "spot_cut",
+        {
+            "order": order,
+            "last_on": order.until_on - timedelta(days=1),
+            "never_begins": order.until_on == order.first_on,
+            "gross": gross,
+            "order_url": order_url(order),
+        },
+        now,
+    )
+
+
 def _tell_about_order(
     payable: Payable, template: str, values: Mapping[str, object], now: datetime
 ) -> None:
