@@ -18,11 +18,17 @@ ACTS = [
 
 
 def _stored() -> list[dict[str, object]]:
-    rows = list(AuditEntry.objects.order_by("chain", "seq").values())
-    for row in rows:
-        del row["id"]
-        row["prev"], row["digest"] = bytes(row["prev"]), bytes(row["digest"])
-    return rows
+    return [
+        {
+            "chain": row.chain,
+            "seq": row.seq,
+            "at": row.at,
+            "said": (row.actor, row.action, row.subject, row.details),
+            "prev": bytes(row.prev),
+            "digest": bytes(row.digest),
+        }
+        for row in AuditEntry.objects.order_by("chain", "seq")
+    ]
 
 
 def test_many_at_once_are_as_one_after_the_other() -> None:
