@@ -13,12 +13,12 @@ from accounts.models import Organisation
 from core import clock
 from core.models import AuditEntry
 from ordering.models import Review
-from payments.enums import MethodState, PayableKind
-from payments.models import Payable
+from payments.enums import MethodState
 from plans.models import MainContract, PlanVersion, Selection
 from tests import make
 from tests.ordering import customers
 from tests.ordering.customers import local
+from tests.payments import owing
 from tests.payments.visits import client_of, url
 
 if TYPE_CHECKING:
@@ -113,16 +113,7 @@ def refused(organisation: Organisation, page: str, sentence: str, **typed: str) 
 
 
 def overdue(organisation: Organisation) -> None:
-    Payable.objects.create(
-        organisation=organisation,
-        kind=PayableKind.SPOT_ORDER,
-        number="S-1",
-        currency="JPY",
-        gross=1_100,
-        due_on=date(2026, 1, 20),
-        overdue_at=NOW,
-        created_at=NOW,
-    )
+    owing.owed(organisation, due_on=date(2026, 1, 20), overdue_at=NOW)
 
 
 # --- Starting ---

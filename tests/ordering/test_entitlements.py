@@ -14,12 +14,13 @@ from accounts import services as accounts
 from accounts.models import Membership, Organisation
 from core import clock
 from core.months import BillingMonth
-from payments.enums import PayableKind, PayableState
+from payments.enums import PayableState
 from payments.models import Payable
 from plans import queries as plans
 from plans.enums import Aggregation, Category
 from plans.models import MainContract, Meter
 from tests import make
+from tests.payments import owing
 from usage import queries as usage
 from usage.models import DailyUsage
 
@@ -227,16 +228,7 @@ def test_a_deactivated_account_is_not_in_use(aoba: Organisation) -> None:
 
 
 def test_an_organisation_is_overdue_while_it_owes(aoba: Organisation) -> None:
-    payable = Payable.objects.create(
-        organisation=aoba,
-        kind=PayableKind.SPOT_ORDER,
-        number="S-1",
-        currency="JPY",
-        gross=1_100,
-        due_on=date(2026, 11, 1),
-        overdue_at=NOW,
-        created_at=NOW,
-    )
+    payable = owing.owed(aoba, due_on=date(2026, 11, 1), overdue_at=NOW)
     before = told(aoba)["overdue"]
 
     Payable.objects.filter(pk=payable.pk).update(

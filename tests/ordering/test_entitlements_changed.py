@@ -11,12 +11,13 @@ from accounts.models import Organisation
 from core import webhooks, work
 from core.models import WebhookDelivery
 from ordering.services import borders
-from payments.enums import Hold, PayableKind
+from payments.enums import Hold
 from payments.models import Payable
 from payments.services import collecting
 from plans.models import MainContract, PlanVersion
 from plans.services import selections
 from tests import make
+from tests.payments import owing
 
 pytestmark = pytest.mark.django_db
 
@@ -47,16 +48,7 @@ def told() -> list[tuple[str, str]]:
 
 
 def owed(organisation: Organisation, number: str) -> Payable:
-    return Payable.objects.create(
-        organisation=organisation,
-        kind=PayableKind.SPOT_ORDER,
-        number=number,
-        currency="JPY",
-        gross=1_100,
-        due_on=date(2026, 11, 1),
-        hold=Hold.DECLINED,
-        created_at=NOW,
-    )
+    return owing.owed(organisation, number=number, due_on=date(2026, 11, 1), hold=Hold.DECLINED)
 
 
 def pay(payable: Payable) -> None:

@@ -13,14 +13,12 @@ from ordering import services
 from ordering.models import Review
 from ordering.rules.acts import ChangePlan
 from ordering.rules.guards import Waiver
-from payments.enums import PayableKind
-from payments.models import Payable
 from plans import queries as plans
 from plans.enums import Category
 from plans.models import MainContract, PriceChange, Selection
 from tests import make
 from tests.ordering import customers
-from tests.payments import offices
+from tests.payments import offices, owing
 
 pytestmark = pytest.mark.django_db
 
@@ -137,16 +135,7 @@ def test_an_overdue_invoice_is_let_pass_by_a_tick_that_the_trail_keeps(
 ) -> None:
     client, _ = desk
     organisation = customers.kobo()
-    Payable.objects.create(
-        organisation=organisation,
-        kind=PayableKind.SPOT_ORDER,
-        number="S-1",
-        currency="JPY",
-        gross=1_100,
-        due_on=date(2026, 11, 1),
-        overdue_at=make.NOW,
-        created_at=make.NOW,
-    )
+    owing.owed(organisation, due_on=date(2026, 11, 1), overdue_at=make.NOW)
     typed = {"plan": "pro"} | ({"while_overdue": tick} if tick else {})
 
     page = shown(client, organisation, "change-plan", **typed)

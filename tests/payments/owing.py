@@ -23,8 +23,10 @@ from tests import make
 def owed(
     organisation: Organisation, *, net: int = 1_000, due_on: date = date(2026, 11, 1), **values: Any
 ) -> Payable:
-    """Return what is open for the invoice of a first month: 1,100 yen, tax included. `values`: its own."""
+    """Return what is open for the invoice of the next month: 1,100 yen, tax included. `values`: its own."""
     month = BillingMonth.of_day(organisation.customer_since)
+    for _ in range(BilledMonth.objects.filter(organisation=organisation).count()):
+        month = month.next
     tax = net // 10
     line = Line(LineKind.FEE, month, "基本料", "Fee", None, None, Decimal(1), net, TaxCode.JP10, {})
     invoice = single.issue(
