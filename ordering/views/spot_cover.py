@@ -15,7 +15,7 @@ from accounts.access import PortalRequest
 from core import clock
 from core.money import written
 from core.months import last_day
-from core.templatetags.writing import day, month
+from core.templatetags.writing import day, money_in_text, month
 from ordering.forms import Cover
 from ordering.queries import positions
 from ordering.queries import spots as queries
@@ -143,8 +143,8 @@ def _cover(offers: Sequence[Offer], position: Position) -> CoverShown:
     currency = offers[0].currency
     return CoverShown(
         orders=[_order(each, position) for each in offers],
-        gross=written(_gross(offers, position), currency),
-        net=written(sum(each.net for each in offers), currency),
+        gross=money_in_text(_gross(offers, position), currency),
+        net=money_in_text(sum(each.net for each in offers), currency),
         last_day=day(last_day(max(each.wish.end_on for each in offers))),
     )
 
@@ -204,7 +204,7 @@ def _better(covered: Sequence[Offer], added: Licences | None, position: Position
         return ""
     currency = position.organisation.currency
     spot, licences = _gross(covered, position), queries.licences_gross(added, position)
-    amount = {"amount": written(abs(spot - licences), currency)}
+    amount = {"amount": money_in_text(abs(spot - licences), currency)}
     if spot < licences:
         return _("Spot orders cost %(amount)s less than adding licences.") % amount
     if licences < spot:

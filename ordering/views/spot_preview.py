@@ -79,7 +79,8 @@ def preview(form: SpotSettings) -> Preview:
         held=_held(allowed, wish, position),
         after=_after(allowed, wish, position),
         gross=money_in_text(totals.gross, currency),
-        formula=f"{shown[0].formula} + {_tax(totals)} {written(totals.tax, currency)}",
+        formula=_("%(net)s + tax %(tax)s")
+        % {"net": shown[0].formula, "tax": written(totals.tax, currency)},
         runs=shown if len(shown) > 1 else (),
         sums=sums(totals, currency),
         bills=_bills(position, totals, currency),
@@ -93,12 +94,12 @@ def preview(form: SpotSettings) -> Preview:
 def allowed_now(position: Position) -> str:
     """Say how many accounts may be active now, and how many are."""
     allowed = position.circumstances.capacity.at(position.market.now)
-    in_use = f"{position.circumstances.accounts_in_use:,}"
+    in_use = {"in_use": f"{position.circumstances.accounts_in_use:,}"}
     if allowed is None:
-        return _("Accounts in use now: %(in_use)s.") % {"in_use": in_use}
-    return _("Now %(allowed)s accounts may be active, and %(in_use)s are in use.") % {
+        return _("Accounts in use now: %(in_use)s.") % in_use
+    return _("Accounts in use now: %(in_use)s of %(allowed)s.") % {
+        **in_use,
         "allowed": f"{allowed:,}",
-        "in_use": in_use,
     }
 
 
@@ -137,8 +138,8 @@ def sums(totals: Totals, currency: str) -> tuple[tuple[str, str], ...]:
 
 def _tax(totals: Totals) -> str:
     if not totals.rate:
-        return _("consumption tax (outside its scope)")
-    return _("consumption tax %(percent)s%%") % {
+        return _("Consumption tax (outside its scope)")
+    return _("Consumption tax %(percent)s%%") % {
         "percent": f"{totals.rate * 100:f}".rstrip("0").rstrip(".")
     }
 

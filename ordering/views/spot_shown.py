@@ -81,7 +81,7 @@ def what(order: SpotOrder) -> list[Fact]:
     added = ngettext("%(count)s account more", "%(count)s accounts more", order.accounts)
     return [
         Fact(_("Order number"), order.number),
-        Fact(_("Number"), added % {"count": f"{order.accounts:,}"}),
+        Fact(_("Accounts added"), added % {"count": f"{order.accounts:,}"}),
         Fact(_("Spot contract"), f"{period(order)} ({consequences.length(order.months)})"),
         Fact(_("Last day"), day(last_day(order.until_on))),
     ]
@@ -178,15 +178,15 @@ def unserved(why: Unserved) -> str:
             return _("An invoice is overdue. Pay that first; the order waits until its deadline.")
         case Unserved.NOT_COVERED:
             return _(
-                "Your paid plan no longer covers the whole period of this order. Order again for a"
-                " time that it covers."
+                "Your paid plan no longer covers the whole period of this order. Choose a time that it"
+                " covers."
             )
         case Unserved.CLOSED:
             return _("Your contract with us ends before this order would. Order a shorter time.")
         case Unserved.OVER:
-            return _("The period of this order is over. Order again for a later time.")
+            return _("The period of this order is over. Choose a later time.")
         case _:
-            return _("The order has lapsed, and nothing is owed for it. Order again.")
+            return _("The order has lapsed, and nothing is owed for it.")
 
 
 def _why(code: str) -> str:

@@ -54,6 +54,7 @@ WORDS = {
         "beyond": "Your paid plan ends on 1 February 2026",
         "renew": "Renew now",
         "declined": "PayPal declined the payment.",
+        "approve": "Approve",
         "tick": "Read the Terms of Use and tick that you agree to them.",
         "invoice": "Invoice KC-SP-",
         "give_up": "Give this order up",
@@ -77,6 +78,7 @@ WORDS = {
         "beyond": "有料プランは2026年2月1日に終了します。",
         "renew": "今すぐ更新",
         "declined": "PayPalでお支払いが承認されませんでした。",
+        "approve": "承認する",
         "tick": "利用規約をお読みのうえ、同意する場合はチェックを入れてください。",
         "invoice": "請求書 KC-SP-",
         "give_up": "この注文を取り下げる",
@@ -275,7 +277,11 @@ def test_pattern_03_2_beyond_the_end_only_with_a_renewal(
 ) -> None:
     """Rule: S2-13, S2-18."""
     words, organisation = WORDS[language], kobo(months=1)
-    page = settings_page(open_page, organisation, language)
+    root = customers.root_of(organisation)
+    page = open_page(url("order", organisation), user=root, language=language)
+    entry = page.locator("main li").filter(has_text=words["add"]).first
+    expect(entry).to_contain_text(words["beyond"])
+    page.goto(url("order_spot", organisation))
     expect(page.get_by_text(words["beyond"])).to_be_visible()
     picture(page, "refused")
 
@@ -341,7 +347,7 @@ def test_a_declined_payment_comes_back_and_another_way_succeeds(
     page.get_by_role("button", name=words["once"]).click()
     expect(page).to_have_url(re.compile(f"^{re.escape(sandbox.url)}/approve/"))
     page.get_by_role("textbox").fill("other@example.com")
-    page.get_by_role("button", name="Approve", exact=True).click()
+    page.get_by_role("button", name=words["approve"], exact=True).click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text(words["done"])
     picture(page, "completed")

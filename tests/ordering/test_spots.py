@@ -147,11 +147,11 @@ def test_settings_open_with_one_step_today_for_a_month() -> None:
     assert '<option value="100" selected>100</option>' in page
     assert 'value="2026-01-15"' in page
     assert "¥5,500" in page
-    assert "¥5,000 × 1 step × 1 month + consumption tax 10% ¥500" in page
+    assert "¥5,000 × 1 step × 1 month + tax ¥500" in page
     assert "14 February 2026" in page
     assert "15 January to 14 February 2026: you may have 200 accounts." in page
     assert "From 15 February 2026 on 100 accounts are allowed." in page
-    assert "Now 100 accounts may be active, and 1 are in use." in page
+    assert "Accounts in use now: 1 of 100." in page
 
 
 def test_settings_in_the_address_are_shown_again() -> None:
@@ -159,7 +159,7 @@ def test_settings_in_the_address_are_shown_again() -> None:
 
     assert '<option value="200" selected>' in page
     assert "¥33,000" in page
-    assert "¥5,000 × 2 steps × 3 months + consumption tax 10% ¥3,000" in page
+    assert "¥5,000 × 2 steps × 3 months + tax ¥3,000" in page
     assert "30 April 2026" in page
 
 
