@@ -15,13 +15,14 @@ from cancellation.services.confirming import (
     review,
     sign_in_again,
 )
-from cancellation.services.returning import NothingToReopen, reopen
+from cancellation.services.returning import NoFreePlan, NothingToReopen, reopen
 from cancellation.services.roots import NotTheRoot
 
 __all__ = [
     "Confirmed",
     "Differs",
     "Expired",
+    "NoFreePlan",
     "NotTheRoot",
     "NothingToReopen",
     "NothingToWithdraw",

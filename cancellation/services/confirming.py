@@ -69,21 +69,41 @@ def sign_in_again(
 ) -> bool:
     """Note that a person signed in again for this very act; return False for a wrong password.
 
-    It is worth nothing for another review, person or act. Raises TooManyTries, Review.DoesNotExist.
-    Rule: F71.
+    It is worth nothing for another review, person or act. Of a review that is decided there is nothing
+    left to prove. Raises Expired, TooManyTries, Review.DoesNotExist. Rule: F71.
     """
-    shown = Review.objects.get(
+    review = _take_a_try(organisation_id, review_id, user_id, now)
+    if review is None:
+        return True
+    if not User.objects.get(pk=user_id, is_active=True).check_password(password):
+        return False
+    Review.objects.filter(pk=review.pk, state=ReviewState.OPEN).update(
+        stepped_up_at=now, wrong_passwords=F("wrong_passwords") - 1
+    )
+    return True
+
+
+@transaction.atomic
+def _take_a_try(
+    organisation_id: int, review_id: UUID, user_id: int, now: datetime
+) -> Review | None:
+    """Count a try as wrong before the password is looked at, so that many at once are no way round.
+
+    None for a review that is decided: a password is neither asked nor told of.
+    """
+    accounts.lock(organisation_id)
+    review = Review.objects.get(
         organisation_id=organisation_id, public_id=review_id, user_id=user_id
     )
+    if review.state != ReviewState.OPEN:
+        return None
+    if now >= review.expires_at:
+        raise Expired
     tried = Review.objects.filter(user_id=user_id, created_at__gt=now - TRIES_WITHIN)
     if (tried.aggregate(wrong=Sum("wrong_passwords"))["wrong"] or 0) >= TRIES:
         raise TooManyTries
-    open_still = Review.objects.filter(pk=shown.pk, state=ReviewState.OPEN)
-    if not User.objects.get(pk=user_id, is_active=True).check_password(password):
-        open_still.update(wrong_passwords=F("wrong_passwords") + 1)
-        return False
-    open_still.update(stepped_up_at=now)
-    return True
+    Review.objects.filter(pk=review.pk).update(wrong_passwords=F("wrong_passwords") + 1)
+    return review
 
 
 @transaction.atomic

@@ -20,13 +20,17 @@ class NothingToReopen(Exception):
     """No contract of the organisation has ended by a cancellation."""
 
 
+class NoFreePlan(Exception):
+    """There is no free plan in the organisation's currency to begin with; staff put one on sale first."""
+
+
 @transaction.atomic
 def reopen(*, organisation_id: int, actor: str, now: datetime) -> Cancellation:
     """Have an organisation whose last day is over be a customer again, on the free plan, from now on.
 
     Its reference, invoices and accounts are kept; deactivated ones stay so. The months between are
     recorded with nothing to bill. Main contract and payment method are taken out anew. Raises
-    NothingToReopen, and has then changed nothing. Rule: S1-29, B-01.
+    NothingToReopen or NoFreePlan, and has then changed nothing. Rule: S1-29, B-01.
     """
     organisation = accounts.lock(organisation_id)
     cancellation = standing.of(organisation)
@@ -35,6 +39,9 @@ def reopen(*, organisation_id: int, actor: str, now: datetime) -> Cancellation:
     # At the very instant of the end, what ended and what begins would be one plan going on.
     if now <= start_of_day(cancellation.end_on, plans.vendor_zone()):
         raise NothingToReopen
+    free = plans.timeline(organisation, now=now).free
+    if free is None:
+        raise NoFreePlan
     close(cancellation_id=cancellation.pk, now=now)
     cancellation.refresh_from_db()
     Absence.objects.create(
@@ -51,15 +58,13 @@ def reopen(*, organisation_id: int, actor: str, now: datetime) -> Cancellation:
         at=now,
         details={"cancellation": str(cancellation.public_id)},
     )
-    free = plans.timeline(organisation, now=now).free
-    if free is not None:
-        plan_services.select_plan(
-            organisation_id=organisation.pk,
-            version_id=free.version_id,
-            steps=1,
-            from_at=now,
-            actor=actor,
-            now=now,
-        )
+    plan_services.select_plan(
+        organisation_id=organisation.pk,
+        version_id=free.version_id,
+        steps=1,
+        from_at=now,
+        actor=actor,
+        now=now,
+    )
     accounts.tell_entitlements_changed([organisation], reason=Changed.CLOSED, now=now)
     return cancellation

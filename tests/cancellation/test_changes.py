@@ -13,7 +13,7 @@ from cancellation.rules.ending import NotALastDay
 from core.models import Mail
 from core.work import ReasonMissing
 from gateway_sandbox import Sandbox
-from plans.models import MainContract, Selection
+from plans.models import MainContract, PlanVersion, Selection
 from tests import make
 from tests.cancellation.leaving import at_once, cancelled, customer, local, root
 from tests.payments import collected, spotted
@@ -223,3 +223,15 @@ def test_only_what_has_ended_is_reopened(now: datetime) -> None:
         services.reopen(organisation_id=org.pk, actor="user:1", now=now)
 
     assert closed_on(org) == date(2026, 5, 1)
+
+
+def test_without_a_free_plan_nobody_begins_anew() -> None:
+    org = customer()
+    cancelled(org, NOON)
+    PlanVersion.objects.filter(plan__code="free").update(on_sale_until=date(2026, 4, 1))
+
+    with pytest.raises(services.NoFreePlan):
+        services.reopen(organisation_id=org.pk, actor="user:1", now=END + A_SECOND)
+
+    assert closed_on(org) == date(2026, 5, 1)
+    assert Cancellation.objects.get().closed_at is None

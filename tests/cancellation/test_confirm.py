@@ -167,6 +167,20 @@ def test_passwords_cannot_be_guessed_over_many_reviews() -> None:
     assert signed_in(shown(org, later), later)
 
 
+def test_old_and_decided_reviews_are_no_way_to_guess_a_password() -> None:
+    org = customer()
+    review = shown(org, NOON)
+
+    with pytest.raises(services.Expired):
+        signed_in(review, NOON + timedelta(minutes=15), password="guessed")
+    assert signed_in(review, NOON)
+    confirm(review)
+
+    # Whatever is given for one that is decided, the answer is the same.
+    assert signed_in(review, NOON, password="guessed")
+    assert Review.objects.get().wrong_passwords == 0
+
+
 def test_what_was_shown_holds_fifteen_minutes() -> None:
     org = customer()
     review = shown(org, NOON)
