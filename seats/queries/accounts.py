@@ -93,9 +93,9 @@ def found(organisation: Organisation, search: Search) -> QuerySet[Membership]:
 
 
 def with_groups(rows: QuerySet[Membership]) -> QuerySet[Membership]:
-    """Return accounts with the groups that they are in, by name, in one statement more."""
+    """Return accounts with `in_groups`, the rows of their groups by name, in one statement more."""
     members = GroupMember.objects.select_related("group").order_by("group__name")
-    return rows.prefetch_related(Prefetch("groups", members))
+    return rows.prefetch_related(Prefetch("groups", members, to_attr="in_groups"))
 
 
 def account(organisation: Organisation, public_id: UUID) -> Membership | None:

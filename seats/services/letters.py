@@ -81,11 +81,19 @@ def tell(*, first_id: int, last_id: int, now: datetime) -> int:
 def _people(row: Deactivation) -> list[User]:
     """Return whom a deactivation took and who has not come back, the newest first."""
     return [
-        each.user
-        for each in Membership.objects.select_related("user")
+        _as_known(each)
+        for each in Membership.objects.select_related("user", "invitation")
         .filter(organisation=row.organisation_id, deactivation_id=row.pk)
         .order_by("-registered_at", "-pk")
     ]
+
+
+def _as_known(account: Membership) -> User:
+    """Return the person, called what the organisation calls them. Rule: F69."""
+    invitation = getattr(account, "invitation", None)
+    if invitation is not None:
+        account.user.name = invitation.name
+    return account.user
 
 
 def _to_root(

@@ -85,7 +85,7 @@ def _lines(
             row.email,
             row.name,
             row.role,
-            "; ".join(each.group.name for each in row.account.groups.all()),
+            "; ".join(shown.in_groups(row.account)),
             row.status,
             row.account.registered_at.astimezone(zone).date(),
             seen_at.astimezone(zone).date() if seen_at else None,

@@ -52,7 +52,7 @@ def row(account: Membership, cause: Deactivation | None, zone: ZoneInfo) -> Row:
         account=account,
         email=account.user.email,
         name=name_of(account),
-        role=account.get_role_display(),
+        role=str(Role(account.role).label),
         is_root=account.role == Role.ROOT,
         status=status,
         kind=kind,
@@ -76,8 +76,13 @@ def why(account: Membership, cause: Deactivation | None, zone: ZoneInfo) -> str:
 
 def groups(account: Membership, *, is_automatic: bool) -> str:
     """Return the names of an account's groups, "Auto Deactivation" first."""
-    named = [each.group.name for each in account.groups.all()]
+    named = in_groups(account)
     return _(", ").join([_("Auto Deactivation"), *named] if is_automatic else named)
+
+
+def in_groups(account: Membership) -> list[str]:
+    """Return the names of the groups that `queries.with_groups` has found, without the computed one."""
+    return [each.group.name for each in vars(account)["in_groups"]]
 
 
 def called(accounts: Iterable[Membership]) -> list[str]:

@@ -14,8 +14,6 @@ from seats.enums import Cause, Status
 from seats.models import Deactivation
 from seats.services import accounts
 
-_KINDS = {Status.ACTIVE: "good", Status.INVITED: "accent", Status.DEACTIVATED: ""}
-
 
 @dataclass(frozen=True, slots=True)
 class Way:
@@ -35,12 +33,13 @@ class Refused:
 
 def badge(status: Status) -> tuple[str, str]:
     """Return a status in words, and the kind of its badge."""
-    words = {
-        Status.ACTIVE: _("active"),
-        Status.INVITED: _("invited"),
-        Status.DEACTIVATED: _("deactivated"),
-    }
-    return words[status], _KINDS[status]
+    match status:
+        case Status.ACTIVE:
+            return _("active"), "good"
+        case Status.INVITED:
+            return _("invited"), "accent"
+        case Status.DEACTIVATED:
+            return _("deactivated"), ""
 
 
 def on(at: datetime | None, zone: ZoneInfo) -> str:
