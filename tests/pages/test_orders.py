@@ -302,6 +302,19 @@ def test_orders_of_another_organisation_are_not_listed(buyer: Buyer) -> None:
     assert browser(buyer).get(visits.url("invoice_orders", theirs.organisation)).status_code == 404
 
 
+def test_a_spot_invoice_of_another_organisation_is_not_there(
+    buyer: Buyer, sandbox: Sandbox
+) -> None:
+    theirs = spotted.buyer("Hokuto")
+    spotted.register(theirs, sandbox)
+    spotted.pay(spotted.place(theirs))
+    invoice = Invoice.objects.get()
+
+    of_ours = visits.url("invoice", buyer.organisation, invoice=str(invoice.public_id))
+    for page in (of_ours, f"{of_ours}lines/1/", f"{of_ours}lines.csv", f"{of_ours}pdf"):
+        assert browser(buyer).get(page).status_code == 404
+
+
 def documents(who: Buyer, **query: str) -> list[tuple[str, str, str]]:
     """Return what the list of documents shows: number, order, how it is paid."""
     rows = browser(who).get(visits.url("invoices", who.organisation), query).context["rows"]
