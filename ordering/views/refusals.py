@@ -253,7 +253,7 @@ def _beyond(refusal: BeyondContract, organisation: Organisation) -> Told:
 
 def _fits(refusal: BeyondContract) -> str:
     if not refusal.months:
-        return _("Not one whole month fits after this start.")
+        return _("Not one whole month fits until then.")
     return ngettext(
         "From this start, at most %(months)s month fits.",
         "From this start, at most %(months)s months fit.",

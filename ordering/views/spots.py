@@ -157,7 +157,8 @@ def _show(
         "months": form.months_offered,
         "chosen_months": str(form["months"].value()),
         "preview": shown,
-        "why_not": why_not,
+        # What stands at its field, or above all, is not said a third time.
+        "why_not": None if request.method == "POST" else why_not,
         "refused": refused,
         "is_possible": True,
         "is_part": is_part,

@@ -16,7 +16,7 @@ from core import clock
 from gateway_sandbox import Sandbox
 from payments.gateways import registry
 from payments.models import Charge, Payable
-from payments.services import spots
+from payments.services import charges, spots
 from plans import queries as plans
 from plans.models import VendorVersion
 from spot_orders.models import SpotOrder
@@ -24,7 +24,7 @@ from tests import make
 from tests.ordering import customers
 from tests.ordering.customers import local
 from tests.ordering.spotting import NOW, kobo, renew
-from tests.payments import owing
+from tests.payments import collected, owing
 from tests.payments.conftest import use
 from tests.payments.visits import client_of, path_of, url
 
@@ -270,7 +270,7 @@ def test_beyond_the_end_is_refused_with_the_way_to_renew() -> None:
 
     page = refused(organisation, "Your paid plan ends on 1 February 2026", 409)
 
-    assert "Not one whole month fits" in page
+    assert "Not one whole month fits until then." in page
     assert f'href="{url("order_renew", organisation)}"' in page
 
 
@@ -494,6 +494,79 @@ def test_another_method_pays_once_at_paypal(sandbox: Sandbox) -> None:
     assert answer.redirect_chain[-1][0] == page_of(order)
     assert "Procedure Completed" in words(answer)
     assert [row.amount for row in sandbox.ledger.captures if row.is_in] == [5_500]
+
+
+def test_a_payment_under_way_is_asked_after_until_it_is_settled(sandbox: Sandbox) -> None:
+    """Rule: S2-28: nothing is added, and nothing more can be paid, while the money is on its way."""
+    organisation = kobo(sandbox)
+    client = browser(organisation)
+    order = placed(client, organisation)
+    sandbox.paypal.pending()
+    page = words(client.post(payment_of(order), shown(order), follow=True))
+
+    assert "PayPal is still processing the payment." in page
+    assert 'hx-trigger="every 3s"' in page
+    assert "Order and pay" not in page
+    assert "Give this order up" not in page
+    part = {"HX-Request": "true"}
+    assert 'hx-trigger="every 3s"' in client.get(payment_of(order), headers=part).content.decode()
+    again = client.post(url("order_spot", organisation), asked(months="2"))
+    assert again.status_code == 409
+    assert f"Order {order.number} is being paid, or was paid a moment ago." in words(again)
+    give_up = url("order_spot_give_up", organisation, order=str(order.public_id))
+    assert "is under way, so it was not given up" in words(client.post(give_up, follow=True))
+
+    sandbox.paypal.complete(sandbox.ledger.captures[0].id)
+    charges.look(charge_id=Charge.objects.get().pk, now=NOW + timedelta(minutes=1))
+    spots.serve(payable_id=Payable.objects.get().pk, now=NOW + timedelta(minutes=1))
+
+    told = client.get(payment_of(order), headers=part)
+    assert told.headers["HX-Redirect"] == page_of(order)
+    assert "Procedure Completed" in words(client.get(page_of(order)))
+
+
+def test_a_decline_that_comes_later_has_the_page_loaded_again(sandbox: Sandbox) -> None:
+    organisation = kobo(sandbox)
+    client = browser(organisation)
+    order = placed(client, organisation)
+
+    answer = client.get(payment_of(order), headers={"HX-Request": "true"})
+
+    assert answer.headers["HX-Refresh"] == "true"
+
+
+def test_paid_takes_an_order_over(sandbox: Sandbox) -> None:
+    """Rule: S2-25, B-13: what Paid has accepted is as good as paid, and has no receipt of ours."""
+    organisation = kobo(has_method=False)
+    collected.paid_method(organisation, customers.root_of(organisation), sandbox)
+    client = browser(organisation)
+    order = placed(client, organisation)
+
+    offered = words(client.get(payment_of(order)))
+    answer = client.post(payment_of(order), shown(order), follow=True)
+
+    assert "Order, to be billed by Paid" in offered
+    assert "Paid takes the order over and bills you" in offered
+    assert "Procedure Completed" in words(answer)
+    assert "Invoice KC-SP-" in words(answer)
+    assert ">Receipt<" not in words(answer)
+    order.refresh_from_db()
+    assert order.state == "paid"
+
+
+def test_nobody_pays_for_what_the_contract_covers_no_more(sandbox: Sandbox) -> None:
+    """Rule: F56: the contract was cut while the order waited."""
+    organisation = kobo(sandbox)
+    client = browser(organisation)
+    order = placed(client, organisation)
+    form = shown(order)
+    Organisation.objects.filter(pk=organisation.pk).update(closed_on=date(2026, 2, 10))
+
+    page = words(client.post(payment_of(order), form, follow=True))
+
+    assert "Your contract with us ends before this order would." in page
+    assert "Order and pay" not in page
+    assert sandbox.ledger.captures == []
 
 
 def test_a_visit_that_is_broken_off_keeps_the_order(sandbox: Sandbox) -> None:
