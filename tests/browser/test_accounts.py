@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from accounts.enums import Role
 from accounts.models import Membership, Organisation, User
@@ -45,6 +45,10 @@ def path_in_mail() -> str:
     found = re.search(r"http://localhost:8000(/invitation/\S+/)", Mail.objects.latest("pk").text)
     assert found is not None
     return found[1]
+
+
+def csv_file(content: bytes) -> FilePayload:
+    return {"name": "people.csv", "mimeType": "text/csv", "buffer": content}
 
 
 def sign_in(page: Page, email: str) -> None:
@@ -88,8 +92,7 @@ def test_a_file_with_good_doubled_and_wrong_rows(
 ) -> None:
     person(root.organisation, "hanako@aoba.example", name="佐藤 花子")
     page = open_page(url("accounts_import", root.organisation), user=root.user, scripts=scripts)
-    file = {"name": "people.csv", "mimeType": "text/csv", "buffer": FILE.encode("cp932")}
-    page.get_by_label("CSV file").set_input_files([file])
+    page.get_by_label("CSV file").set_input_files(csv_file(FILE.encode("cp932")))
     page.get_by_role("button", name="Check the file").click()
 
     expect(page.get_by_text("2 of 5 rows will be registered.")).to_be_visible()
@@ -111,8 +114,7 @@ def test_a_file_with_good_doubled_and_wrong_rows(
 
 def test_a_refused_file_is_told_where_the_focus_goes(open_page: Open, root: Membership) -> None:
     page = open_page(url("accounts_import", root.organisation), user=root.user)
-    file = {"name": "people.csv", "mimeType": "text/csv", "buffer": b"name\nA\n"}
-    page.get_by_label("CSV file").set_input_files([file])
+    page.get_by_label("CSV file").set_input_files(csv_file(b"name\nA\n"))
     page.get_by_role("button", name="Check the file").click()
 
     expect(page.get_by_role("alert")).to_be_focused()
@@ -201,8 +203,7 @@ def test_axe_finds_nothing_and_no_page_scrolls_sideways(
     page = open_page(
         url("accounts_import", org), user=root.user, dark=dark, language=language, width=width
     )
-    file = {"name": "people.csv", "mimeType": "text/csv", "buffer": FILE.encode()}
-    page.locator("input[type=file]").set_input_files([file])
+    page.locator("input[type=file]").set_input_files(csv_file(FILE.encode()))
     page.locator("main form button").click()
     places = [
         page.url,

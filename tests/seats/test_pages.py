@@ -4,12 +4,14 @@ import csv
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.enums import Role
@@ -655,3 +657,28 @@ def test_the_trail_keeps_what_was_done_to_groups(org: Organisation) -> None:
         ("group.renamed", "Ops"),
         ("group.deleted", "Ops"),
     ]
+
+
+@pytest.mark.parametrize("said", ["<script>alert(1)</script>", '"><img src=x>', "{{ 7|add:7 }}"])
+def test_what_people_are_called_is_text_everywhere(
+    pages: Client, org: Organisation, said: str
+) -> None:
+    """Rule: F74."""
+    group = groups.create(organisation_id=org.pk, name=said, actor=make.ACTOR, now=NOW)
+    account = person(org, "a@example.com", name=said)
+    ask(pages, org, "group", account, group=str(group.public_id))
+
+    for path in (
+        url("accounts", org),
+        f"{url('accounts', org)}?{urlencode({'text': said})}",
+        url("account", org, account=account.public_id),
+        url("accounts_groups", org),
+        url("accounts_group", org, group=group.public_id),
+        f"{url('accounts_group', org, group=group.public_id)}?act=delete",
+        f"{url('accounts_several', org)}?act=delete&account={account.public_id}",
+        url("accounts_register", org),
+    ):
+        page = pages.get(path).content.decode()
+        assert escape(said) in page, path
+        assert "<script>alert" not in page
+        assert "<img src=x>" not in page
