@@ -63,7 +63,7 @@ def who_leaves(request: PortalRequest) -> HttpResponse:
         "lines": shown.lines(found),
         "preview": shown.preview(found),
         "departures": [shown.departure(each, found) for each in outlook.found],
-        "protected": shown.protected(found),
+        "protected": shown.protected(found) if protected else "",
         "rows": [shown.row(each, found) for each in listed.rows],
         "page": paginator.get_page(number),
         "query": f"{query}&" if query else "",

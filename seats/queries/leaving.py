@@ -40,6 +40,10 @@ _RANKED = f"""
 """  # noqa: S608 - the order is the constant above
 _COUNTED = f"{_RANKED} SELECT count(*) FROM ranked r "  # noqa: S608 - as above
 _LISTED = f"{_RANKED} SELECT r.id, r.place FROM ranked r "  # noqa: S608 - as above
+_IN_USE = """
+    SELECT count(*) FROM accounts_membership
+    WHERE organisation_id = %(organisation)s AND deactivated_at IS NULL
+"""
 _FOUND = """
     JOIN accounts_user u ON u.id = r.user_id
     LEFT JOIN seats_invitation i ON i.membership_id = r.id
@@ -165,13 +169,20 @@ def listed(
         "limit": size,
         "offset": (number - 1) * size,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNTED + _FOUND, values)
-        (count,) = cursor.fetchone()
+    count = _counted(values)
     rows = _placed(
         organisation, f"{_FOUND} ORDER BY r.place DESC LIMIT %(limit)s OFFSET %(offset)s", values
     )
     return Listed(count, tuple(rows))
+
+
+def _counted(values: Mapping[str, str | int | bool]) -> int:
+    with connection.cursor() as cursor:
+        # Only a part or a search needs to know who stands where.
+        is_all = values["text"] == "" and values["above"] == 0 and values["upto"] == _ALL
+        cursor.execute(_IN_USE if is_all else _COUNTED + _FOUND, values)
+        (count,) = cursor.fetchone()
+    return int(count)
 
 
 def protected_who_leave(

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 NOW = at(4, 20, 12)
 APRIL = date(2026, 4, 1)
 # However many accounts there are.
-QUERIES = 40
+QUERIES = 38
 
 
 @pytest.fixture(autouse=True)
