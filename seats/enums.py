@@ -1,5 +1,6 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Cause(models.TextChoices):
@@ -13,7 +14,7 @@ class Cause(models.TextChoices):
 class Status(models.TextChoices):
     """How an account stands; INVITED: it may sign in and has not yet since it was registered."""
 
-    ACTIVE = "active", _("active")
+    ACTIVE = "active", pgettext_lazy("account", "active")
     INVITED = "invited", _("invited, not signed in yet")
     DEACTIVATED = "deactivated", _("deactivated")
 

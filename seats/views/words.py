@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from accounts.models import Organisation
 from core.months import last_day
@@ -35,7 +36,7 @@ def badge(status: Status) -> tuple[str, str]:
     """Return a status in words, and the kind of its badge."""
     match status:
         case Status.ACTIVE:
-            return _("active"), "good"
+            return pgettext("account", "active"), "good"
         case Status.INVITED:
             return _("invited"), "accent"
         case Status.DEACTIVATED:

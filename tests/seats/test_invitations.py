@@ -17,11 +17,11 @@ from core import clock
 from core.models import AuditEntry, Mail
 from seats.models import Invitation
 from seats.queries import invitations as queries
-from seats.services import accounts, groups, invitations
+from seats.services import accounts, groups, invitations, letters
 from tests import make
 from tests.seats import customers
 from tests.seats.customers import at
-from tests.seats.test_pages import customers_version, text_of, url
+from tests.seats.test_pages import automatically_out, customers_version, text_of, url
 
 pytestmark = pytest.mark.django_db
 
@@ -349,7 +349,46 @@ def test_forms_are_refused_without_their_token(root: Membership, org: Organisati
     client = Client(enforce_csrf_checks=True)
     client.force_login(root.user)
 
-    for name in ("accounts_register", "accounts_several", "accounts_import", "accounts_groups"):
-        assert client.post(url(name, org), {"email": EMAIL}).status_code == 403
+    group = groups.create(organisation_id=org.pk, name="Sales", actor=make.ACTOR, now=NOW)
+    invitations.invite(
+        organisation_id=org.pk,
+        email=EMAIL,
+        name="",
+        role=Role.MEMBER,
+        group_ids=[],
+        actor=make.ACTOR,
+        now=NOW,
+    )
+    account = Membership.objects.get(user__email=EMAIL)
 
-    assert org.memberships.count() == 1
+    for path in (
+        url("accounts_register", org),
+        url("accounts_several", org),
+        url("accounts_import", org),
+        url("accounts_import_batch", org, batch=account.public_id),
+        url("accounts_groups", org),
+        url("accounts_group", org, group=group.public_id),
+        url("account", org, account=account.public_id),
+        link(),
+    ):
+        assert client.post(path, {"email": "b@example.com"}).status_code == 403, path
+
+    assert org.memberships.count() == 2
+
+
+def test_letters_call_a_person_what_the_organisation_calls_them(
+    pages: Client, org: Organisation
+) -> None:
+    """Rule: F69."""
+    other = customers.customer(customers_version()).organisation
+    elsewhere = make.member(other, email=EMAIL)
+    register(pages, org, name="Someone")
+    account = org.memberships.get(user=elsewhere.user_id)
+    left = automatically_out(account)
+    Mail.objects.all().delete()
+
+    letters.tell(first_id=left.pk, last_id=left.pk, now=NOW)
+
+    told = Mail.objects.get(to=[org.memberships.get(role=Role.ROOT).user.email])
+    assert "Someone" in told.text
+    assert elsewhere.user.name not in told.text
