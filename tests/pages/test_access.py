@@ -44,6 +44,7 @@ OTHERWISE = {
     "cancellation_reopen": 302,
     "cancellation_withdraw": 302,
     "order_spot_give_up": 405,
+    "order_spot_quote": 302,
 }
 ROLES = [Role.ROOT, Role.MANAGER, Role.MEMBER]
 
