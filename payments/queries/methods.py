@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from accounts.models import Organisation
-from payments.enums import JourneyPurpose, JourneyState, MethodState
-from payments.models import Journey, PaymentMethod, SupportRequest
+from payments.enums import JourneyPurpose, JourneyState, MethodState, PayableState
+from payments.models import Journey, Payable, PaymentMethod, SupportRequest
+from plans import queries as plans
 
 # How long a page tells of what came to nothing, and of what Support has answered.
 TELL_FOR = timedelta(days=30)
@@ -76,3 +77,11 @@ def _under_way(organisation: Organisation) -> Journey | None:
         .order_by("-pk")
         .first()
     )
+
+
+def is_over(organisation: Organisation, now: datetime) -> bool:
+    """Return whether nothing is to be paid any more: it is no customer, and owes nothing. Rule: S1-29."""
+    closed_on = organisation.closed_on
+    if closed_on is None or closed_on > now.astimezone(plans.vendor_zone()).date():
+        return False
+    return not Payable.objects.filter(organisation=organisation, state=PayableState.OPEN).exists()

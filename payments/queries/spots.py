@@ -13,7 +13,7 @@ from billing.rules import spot as invoices
 from billing.rules.tax import tax_on
 from core.money import Rounding
 from payments.enums import LIVE, ChargeState, PayableKind, Unserved
-from payments.models import Charge, Payable
+from payments.models import Charge, ChargingStop, Payable
 from payments.queries import payables
 from payments.queries.payables import Listed, Outlook
 from plans import queries as plans
@@ -117,7 +117,7 @@ def to_serve() -> list[tuple[int, int]]:
     """Return (payable, organisation) of spot orders that are paid, and neither served nor given back."""
     return list(
         Payable.objects.filter(kind=PayableKind.SPOT_ORDER, invoice=None, captured__gt=0)
-        .filter(captured__gte=F("gross"))
+        .filter(captured__gte=F("gross") + F("refunded"))
         .exclude(spot_order__state__in=[SpotState.PAID, SpotState.REFUNDED])
         .order_by("id")
         .values_list("pk", "organisation_id")[:_AT_ONCE]
@@ -125,12 +125,22 @@ def to_serve() -> list[tuple[int, int]]:
 
 
 def to_lapse(now: datetime) -> list[tuple[int, int]]:
-    """Return (order, organisation) of orders whose time is over, and whose money is not under way."""
+    """Return (order, organisation) of orders whose time is over, and whose money is not under way.
+
+    Where charging is stopped nothing lapses: after a restore, money may be in that we do not know of.
+    """
+    stopped = set(ChargingStop.objects.values_list("scope", flat=True))
+    if "all" in stopped:
+        return []
+    organisations = [
+        int(scope.partition(":")[2]) for scope in stopped if scope.startswith("organisation:")
+    ]
     in_hand = Charge.objects.filter(state__in=sorted(LIVE - LEAVABLE)).values("payable_id")
     return list(
         SpotOrder.objects.filter(state=SpotState.PLACED, lapses_at__lte=now)
+        .exclude(organisation_id__in=organisations)
         .exclude(payable__in=in_hand)
-        .exclude(payable__captured__gt=0)
+        .exclude(payable__captured__gt=F("payable__refunded"))
         .order_by("lapses_at", "id")
         .values_list("pk", "organisation_id")[:_AT_ONCE]
     )

@@ -91,7 +91,7 @@ def set_out(
     """
     organisation = accounts.lock(traveller.organisation_id)
     if purpose is JourneyPurpose.METHOD:
-        methods.check_may_add(organisation, gateway)
+        methods.check_may_add(organisation, gateway, now)
     account = registry.gateway(gateway).account
     state = secrets.token_urlsafe(_STATE_BYTES)
     journey = Journey.objects.create(

@@ -27,6 +27,7 @@ from payments.gateways.base import (
     Standing,
 )
 from payments.models import Charge, Journey, PaymentMethod
+from payments.queries import methods as queries
 from payments.rules import review
 from payments.services import collecting, letters, moves
 from payments.services.charges.facts import check_account
@@ -67,12 +68,15 @@ class ReviewTooLong(Exception):
     """A provider has reviewed a payer for so long that a person must ask."""
 
 
-def check_may_add(organisation: Organisation, gateway: str) -> None:
+def check_may_add(organisation: Organisation, gateway: str, now: datetime) -> None:
     """Raise NotOffered, AlreadyRegistered or UnderReview where no method may be added.
 
     The caller holds the organisation's lock. Under review is not registered: another provider may
-    still be chosen, and a broken method may be replaced at once. Rule: S1-06, S1-24.
+    still be chosen, and a broken method may be replaced at once. Who has left and owes nothing needs
+    none any more. Rule: S1-06, S1-24, S1-29.
     """
+    if queries.is_over(organisation, now):
+        raise NotOffered(gateway)
     offered = registry.offered(organisation.country, organisation.currency)
     if gateway not in {each.slug for each in offered}:
         raise NotOffered(gateway)
@@ -287,7 +291,7 @@ def plan(now: datetime) -> None:
 @transaction.atomic
 def _intend(organisation_id: int, user_id: int, gateway: str, now: datetime) -> PaymentMethod:
     organisation = accounts.lock(organisation_id)
-    check_may_add(organisation, gateway)
+    check_may_add(organisation, gateway, now)
     account = registry.gateway(gateway).account
     method = PaymentMethod.objects.create(
         organisation=organisation,

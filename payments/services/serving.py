@@ -1,8 +1,9 @@
 """A spot order that is paid is served, or its money goes back. The capture is booked before. Rule: R10."""
 
+import logging
 from datetime import datetime
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import translation
 from django.utils.translation import gettext
 
@@ -19,6 +20,8 @@ from payments.services.moves import SCHEDULE
 from spot_orders import services as spot_orders
 from spot_orders.enums import SpotState
 from spot_orders.models import SpotOrder
+
+log = logging.getLogger(__name__)
 
 
 @transaction.atomic
@@ -38,9 +41,15 @@ def serve(*, payable_id: int, now: datetime) -> SpotOrder:
 
 
 def serve_if_taken(charge: Charge, now: datetime) -> None:
-    """Serve what a charge has paid for, if that is a spot order and the money is in."""
+    """Serve what a charge has paid for, if that is a spot order and the money is in.
+
+    Where the database cannot now, the work that was asked for with the money does it. Rule: R10.
+    """
     if charge.state == ChargeState.SUCCEEDED and charge.payable.kind == PayableKind.SPOT_ORDER:
-        serve(payable_id=charge.payable_id, now=now)
+        try:
+            serve(payable_id=charge.payable_id, now=now)
+        except OperationalError:
+            log.warning("a spot order is served later", extra={"payable": charge.payable_id})
 
 
 def locked_with_order(payable_id: int) -> tuple[SpotOrder, Payable]:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.access import PortalRequest
 from core import clock
-from payments.enums import JourneyPurpose, JourneyState
+from payments.enums import JourneyPurpose, JourneyState, MethodState
 from payments.gateways.base import (
     AnswerLost,
     Gateway,
@@ -144,6 +144,11 @@ def _tell(request: PortalRequest, journey: Journey) -> None:
     """Say how a journey stands; of one that is still being asked after the page itself tells."""
     company = {"company": shown.company_of(journey.gateway)}
     match JourneyState(journey.state):
+        case JourneyState.COMPLETED if _is_gone(journey):
+            messages.info(
+                request,
+                _("This link was used before. The payment method that it registered was removed."),
+            )
         case JourneyState.COMPLETED:
             messages.success(
                 request, _("%(company)s is registered as your payment method.") % company
@@ -165,6 +170,12 @@ def _tell(request: PortalRequest, journey: Journey) -> None:
                     " Add the payment method again."
                 ),
             )
+
+
+def _is_gone(journey: Journey) -> bool:
+    """Return whether what a journey registered is no method of the organisation any more."""
+    method = journey.method
+    return method is not None and method.state == MethodState.DETACHED
 
 
 def _no_journey(request: PortalRequest) -> HttpResponse:

@@ -57,6 +57,8 @@ def add(request: PortalRequest) -> HttpResponse:
     found = queries.of(organisation, clock.now())
     if found.active:
         return _already_registered(request)
+    if queries.is_over(organisation, clock.now()):
+        return _is_over(request)
     offered = _offered(request, found)
     initial = {"gateway": offered[0].slug} if len(offered) == 1 else {}
     posted = request.POST if request.method == "POST" else None
@@ -86,6 +88,8 @@ def registration(request: PortalRequest, gateway: str) -> HttpResponse:
     standing = queries.of(request.organisation, clock.now())
     if standing.active:
         return _already_registered(request)
+    if queries.is_over(request.organisation, clock.now()):
+        return _is_over(request)
     if standing.waiting:
         return _under_review(request, standing.waiting.gateway)
     if request.method != "POST":
@@ -221,6 +225,13 @@ def _request(
     zone = plans.zone_for_pages()
     answered_on = found.handled_at.astimezone(zone).date() if found.handled_at else None
     return found, found.created_at.astimezone(zone).date(), answered_on
+
+
+def _is_over(request: PortalRequest) -> HttpResponse:
+    messages.info(
+        request, _("Your contract has ended and nothing is owed, so no payment method is needed.")
+    )
+    return _to_plan(request)
 
 
 def _already_registered(request: PortalRequest) -> HttpResponse:

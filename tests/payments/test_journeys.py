@@ -124,6 +124,21 @@ def test_who_turns_back_at_paypal_has_no_method_and_may_start_again(
     assert visits.register_paypal(root, aoba, sandbox).state == MethodState.ACTIVE
 
 
+def test_an_old_return_says_nothing_of_a_method_that_was_removed_since(
+    root: Client, aoba: Organisation, sandbox: Sandbox
+) -> None:
+    back = visits.path_of(sandbox.paypal.approve(visits.set_out(root, aoba)))
+    assert "PayPal is registered" in _told(root, back)
+    methods.detach(
+        method_id=PaymentMethod.objects.get().pk, reason="He asked.", actor="user:900", now=make.NOW
+    )
+
+    again = _told(root, back)
+
+    assert "The payment method that it registered was removed." in again
+    assert "is registered as" not in again
+
+
 def test_a_way_back_that_was_cancelled_registers_nothing_any_more(
     root: Client, aoba: Organisation, sandbox: Sandbox
 ) -> None:

@@ -14,12 +14,12 @@ from payments.enums import ChargeState, Hold, Initiator, PayableKind, PayableSta
 from payments.models import Payable
 from payments.queries import payables
 from payments.queries import spots as queries
-from payments.services import charges, collecting, journeys, spots
+from payments.services import charges, collecting, journeys, refunds, spots, stops
 from spot_orders.enums import SpotState
 from spot_orders.models import SpotOrder
 from spot_orders.services import MovedBefore
 from tests import make
-from tests.payments import spotted
+from tests.payments import backs, spotted
 from tests.payments.farside import assert_agree, parked, taken, tick
 from tests.payments.spotted import NOW, TODAY, Placed
 
@@ -175,6 +175,45 @@ def test_an_order_past_its_time_is_not_paid_before_it_is_lapsed(placed: Placed) 
 
     assert refusal.value.why is Unserved.LAPSED
     assert placed.attempts == []
+
+
+@pytest.mark.parametrize("scope", ["all", "organisation"])
+def test_where_charging_is_stopped_nothing_lapses(
+    scope: str, placed: Placed, sandbox: Sandbox
+) -> None:
+    """F37: after a restore its money may be in, and we do not know of it."""
+    of = stops.EVERYWHERE if scope == "all" else stops.of_organisation(placed.order.organisation_id)
+    stops.stop(scope=of, reason="restored", actor=make.ACTOR, now=NOW)
+    tick(NOW + 30 * HOURS, sandbox)
+    assert placed.state == SpotState.PLACED
+
+    stops.lift(scope=of, reason="reconciled", actor=make.ACTOR, now=NOW + 30 * HOURS)
+    tick(NOW + 31 * HOURS, sandbox)
+
+    assert placed.state == SpotState.LAPSED
+
+
+def test_an_order_whose_money_was_taken_back_before_it_was_served_lapses(
+    placed: Placed, sandbox: Sandbox
+) -> None:
+    charge = charges.prepare(
+        payable_id=placed.payable.pk,
+        initiator=Initiator.CUSTOMER,
+        actor=make.ACTOR,
+        now=NOW,
+    )
+    charges.carry_out(charge_id=charge.pk, now=NOW)
+    refunds.record_reversal(
+        charge_id=charge.pk, reference="REVERSAL1", amount=5_500, code="fraud", now=NOW
+    )
+    assert spots.serve(payable_id=placed.payable.pk, now=NOW).state == SpotState.PLACED
+
+    spots.lapse(order_id=placed.order.pk, now=NOW + 24 * HOURS)
+
+    assert (placed.state, placed.sums) == (
+        SpotState.LAPSED,
+        (PayableState.VOID, 5_500, 5_500, 5_500),
+    )
 
 
 def test_a_visit_that_nobody_came_back_from_is_closed_before_the_order_lapses(
@@ -340,8 +379,8 @@ def test_money_that_came_in_for_what_is_covered_no_more_goes_back(
     spotted.shorten(placed.buyer)
     sandbox.paypal.complete(sandbox.ledger.captures[0])
 
-    tick(NOW + 6 * MINUTES, sandbox)
-    tick(NOW + 7 * MINUTES, sandbox)
+    for minutes in (6, 7, 8):
+        tick(NOW + minutes * MINUTES, sandbox)
 
     order = SpotOrder.objects.get()
     assert (order.state, order.closed_why) == (SpotState.REFUNDED, Unserved.NOT_COVERED)
@@ -353,14 +392,17 @@ def test_money_that_came_in_after_the_whole_period_goes_back(
     placed: Placed, sandbox: Sandbox
 ) -> None:
     sandbox.paypal.pending()
-    spotted.pay(placed)
-    tick(NOW + 29 * DAYS, sandbox)
+    charge = spotted.pay(placed)
+    late = NOW + 31 * DAYS
+    sandbox.set_time(late)
     sandbox.paypal.complete(sandbox.ledger.captures[0])
 
-    tick(NOW + 31 * DAYS, sandbox)
-    tick(NOW + 31 * DAYS + MINUTES, sandbox)
+    charges.look(charge_id=charge.pk, now=late)
+    spots.serve(payable_id=placed.payable.pk, now=late)
+    backs.tick(late)
 
-    assert placed.state == SpotState.REFUNDED
+    order = SpotOrder.objects.get()
+    assert (order.state, order.closed_why) == (SpotState.REFUNDED, Unserved.OVER)
     assert placed.sums == (PayableState.VOID, 5_500, 5_500, 5_500)
 
 
@@ -373,8 +415,8 @@ def test_money_told_of_after_the_order_was_given_up_goes_back(
     _close_past_the_guard(placed)
     sandbox.paypal.complete(sandbox.ledger.captures[0])
 
-    tick(NOW + 6 * MINUTES, sandbox)
-    tick(NOW + 7 * MINUTES, sandbox)
+    for minutes in (6, 7, 8):
+        tick(NOW + minutes * MINUTES, sandbox)
 
     assert placed.state == SpotState.REFUNDED
     assert placed.sums == (PayableState.VOID, 5_500, 5_500, 5_500)

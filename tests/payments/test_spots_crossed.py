@@ -12,13 +12,14 @@ from pytest_django.live_server_helper import LiveServer
 from billing.models import Invoice
 from core import work
 from gateway_sandbox import Sandbox
-from payments.enums import ChargeState, Initiator, NoticeState, PayableState
+from payments.enums import ChargeState, DifferenceKind, Initiator, NoticeState, PayableState
 from payments.models import Charge, Payable, Refund, StoredNotice
-from payments.services import charges, spots
+from payments.services import charges, reconcile, spots
 from spot_orders.enums import SpotState
 from spot_orders.models import SpotOrder
 from spot_orders.services import MovedBefore
 from tests import make
+from tests.billing import sound
 from tests.payments import spotted
 from tests.payments.farside import assert_agree, parked, taken, tick
 from tests.payments.spotted import NOW, Placed
@@ -261,3 +262,36 @@ def test_a_page_that_was_open_before_another_try_pays_nothing(
         )
 
     assert taken(sandbox) == []
+
+
+@pytest.mark.unsound_books
+def test_f37_a_restored_backup_knows_of_an_orders_money_again(
+    placed: Placed, sandbox: Sandbox
+) -> None:
+    """The provider has it, we do not: staff are told whose it is, and the order is not paid twice."""
+    spotted.pay(placed)
+    sandbox.set_time(NOW + 3 * HOURS)
+    sound.run(
+        [
+            "SET session_replication_role = replica",
+            "DELETE FROM payments_transition WHERE subject = 'charge'",
+            "DELETE FROM payments_charge",
+            "DELETE FROM billing_invoice",
+            "DELETE FROM billing_invoiceline",
+            "DELETE FROM billing_taxsummary",
+            "UPDATE payments_payable SET captured = 0, state = 'open', closed_at = NULL",
+            "UPDATE payments_payable SET invoice_id = NULL",
+            "UPDATE spot_orders_spotorder SET state = 'placed', paid_at = NULL",
+            "SET session_replication_role = origin",
+        ]
+    )
+
+    found = reconcile.reconcile(
+        slug="paypal", since=NOW - 24 * HOURS, until=NOW + 5 * HOURS, now=NOW + 5 * HOURS
+    )
+
+    [difference] = found.found
+    assert (difference.kind, difference.organisation_id) == (
+        DifferenceKind.MISSING_HERE,
+        placed.buyer.organisation.pk,
+    )

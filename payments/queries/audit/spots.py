@@ -54,6 +54,7 @@ SPOTS = (
         SELECT o.id AS spot_order, o.organisation_id AS organisation, o.lapses_at
         FROM spot_orders_spotorder o LEFT JOIN payments_payable p ON p.spot_order_id = o.id
         WHERE o.state = 'placed' AND o.lapses_at < %(now)s::timestamptz - interval '6 hours'
+          AND NOT EXISTS (SELECT FROM payments_chargingstop)
           AND NOT EXISTS (SELECT FROM payments_charge c WHERE c.payable_id = p.id
               AND c.state IN ('prepared', 'sent', 'started', 'pending', 'undecided'))
           AND NOT EXISTS (SELECT FROM core_work w WHERE w.state = 'parked' AND (
