@@ -37,7 +37,8 @@ _CLOSED = """
 _DUE = f"{_SPOTS} UNION ALL {_CONTRACTS} UNION ALL {_CLOSED}"
 _ORGANISATIONS = f"""
     SELECT DISTINCT d.organisation_id FROM ({_DUE}) d
-    WHERE NOT EXISTS (SELECT FROM core_work w WHERE w.kind = %(alone)s
+    WHERE d.organisation_id BETWEEN %(first)s AND %(last)s
+        AND NOT EXISTS (SELECT FROM core_work w WHERE w.kind = %(alone)s
         AND w.key = d.organisation_id::text AND w.state <> %(done)s)
     ORDER BY 1
 """  # noqa: S608 - made of the statements above
@@ -62,6 +63,9 @@ _CARRIED_OUT = """
 """
 
 
+_LAST = 2**63 - 1
+
+
 @dataclass(slots=True)
 class Border:
     """A day from which something of an organisation's no longer holds, and what that is."""
@@ -72,15 +76,21 @@ class Border:
     is_closing: bool = False
 
 
-def organisations(today: date) -> list[int]:
-    """Return the organisations with a border that has come, in order of their ids.
+def organisations(today: date, *, first_id: int = 0, last_id: int = _LAST) -> list[int]:
+    """Return the organisations of a range of ids with a border that has come, in order.
 
     One that was set aside, and waits for a person or to be tried alone, is left out. Rule: R12.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             _ORGANISATIONS,
-            {**_known(today), "alone": jobs.SETTLE_ALONE.kind, "done": WorkState.DONE.value},
+            {
+                **_known(today),
+                "first": first_id,
+                "last": last_id,
+                "alone": jobs.SETTLE_ALONE.kind,
+                "done": WorkState.DONE.value,
+            },
         )
         return [row[0] for row in cursor.fetchall()]
 

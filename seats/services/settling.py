@@ -144,7 +144,7 @@ def settle_range(*, first_id: int, last_id: int, now: datetime) -> Outcome:
     somebody else is left for the next time. A second run changes nothing. Raises TooManyFail, NoVendor,
     and what passes: OperationalError. Rule: S2-10, R12, F57.
     """
-    waiting = [each for each in due.organisations(_today(now)) if first_id <= each <= last_id]
+    waiting = due.organisations(_today(now), first_id=first_id, last_id=last_id)
     outcome = Outcome()
     for start in range(0, len(waiting), PAGE):
         _settle_page(waiting[start : start + PAGE], now, outcome)
