@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils.html import escape
@@ -682,3 +682,16 @@ def test_what_people_are_called_is_text_everywhere(
         assert escape(said) in page, path
         assert "<script>alert" not in page
         assert "<img src=x>" not in page
+
+
+@pytest.mark.parametrize("whose", ["group", "account"])
+def test_the_database_keeps_groups_and_accounts_of_two_customers_apart(
+    org: Organisation, whose: str
+) -> None:
+    """Rule: F69."""
+    theirs = customers.customer(customers_version())
+    group = groups.create(organisation_id=org.pk, name="Sales", actor=make.ACTOR, now=NOW)
+    organisation = org if whose == "group" else theirs.organisation
+
+    with pytest.raises(IntegrityError, match="group_member_of_"), transaction.atomic():
+        GroupMember.objects.create(organisation=organisation, group=group, membership=theirs)
