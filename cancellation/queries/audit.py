@@ -82,14 +82,15 @@ SELECTED = by_sql(
     """,  # noqa: S608 - names of our own
 )
 
-# What its customer pays by themselves afterwards, without a registered method, is no charge of ours.
+# What its customer pays by themselves afterwards, at once or by a method registered anew, is their doing.
 CHARGED = by_sql(
     "I22",
-    "something is charged by a registered method after the final settlement",
+    "something is charged by a method that the final settlement let go",
     """
     SELECT h.id AS charge, c.id AS cancellation, c.organisation_id AS organisation
     FROM cancellation_cancellation c JOIN payments_charge h ON h.organisation_id = c.organisation_id
-    WHERE c.settled_at IS NOT NULL AND h.created_at > c.settled_at AND h.method_id IS NOT NULL
+        JOIN payments_paymentmethod m ON m.id = h.method_id
+    WHERE h.created_at > c.settled_at AND m.active_since <= c.settled_at
         AND (c.reopened_at IS NULL OR h.created_at < c.reopened_at)
     """,
 )

@@ -7,16 +7,21 @@ Rule: S1-29, F62.
 from datetime import date, datetime, timedelta
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from accounts.models import Membership, Organisation
 from billing.models import BilledMonth, Invoice
 from cancellation.enums import Wait
 from cancellation.models import Cancellation
 from cancellation.services import closing
+from core import clock
 from core.models import Mail
 from gateway_sandbox import Sandbox
-from payments.enums import ChargeState, MethodState, PayableState
-from payments.models import Charge, Payable, PaymentMethod
+from payments.enums import ChargeState, JourneyPurpose, MethodState, PayableState
+from payments.models import Charge, Journey, Payable, PaymentMethod
+from payments.services import journeys, methods
+from payments.services.journeys import Traveller
 from plans.models import MainContract, Selection
 from seats.queries.capacity import allowed_at
 from spot_orders.models import SpotOrder
@@ -284,6 +289,42 @@ def test_a_method_that_comes_after_the_settlement_is_let_go_again(sandbox: Sandb
 
     assert {each.state for each in PaymentMethod.objects.all()} == {MethodState.DETACHED}
     assert the_cancellation().settled_at == settled_at
+
+
+def test_who_has_left_and_owes_nothing_needs_no_method(sandbox: Sandbox, client: Client) -> None:
+    who = owing(sandbox)
+    through(sandbox, NOW, *SETTLING)
+    late = local(12, 5, 9)
+
+    with pytest.raises(methods.NotOffered):
+        journeys.set_out(
+            traveller=Traveller(who.organisation.pk, who.root.pk, "a-session"),
+            purpose=JourneyPurpose.METHOD,
+            gateway="paypal",
+            now=late,
+        )
+    client.force_login(who.root)
+    with clock.fixed_at(late):
+        answer = client.get(reverse("payment_method_add", args=[who.organisation.public_id]))
+
+    assert answer.status_code == 302
+    assert not Journey.objects.exists()
+
+
+def test_who_has_left_may_register_anew_to_pay_what_is_owed(sandbox: Sandbox) -> None:
+    who = owing(sandbox, email="poor@example.com")
+    sandbox.paypal.decline("poor@example.com")
+    through(sandbox, NOW, *SETTLING, *(local(12, day, 9) for day in range(2, 12)))
+    assert the_cancellation().settled_at is not None
+    assert set(Payable.objects.values_list("state", flat=True)) == {"open"}
+
+    anew = collected.paypal_method(who.organisation, who.root, sandbox, email="rich@example.com")
+    PaymentMethod.objects.filter(pk=anew.pk).update(active_since=local(12, 11, 12))
+    through(sandbox, *(local(12, day, 9) for day in range(12, 15)))
+
+    # It serves for what is owed, and is let go again.
+    assert set(Payable.objects.values_list("state", "captured")) == {("paid", 5_500)}
+    assert {each.state for each in PaymentMethod.objects.all()} == {MethodState.DETACHED}
 
 
 def test_an_unpaid_spot_order_is_given_up_by_the_cancellation(sandbox: Sandbox) -> None:
