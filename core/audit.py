@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from django.db import connection, transaction
 
-from core import canonical
+from core import canonical, statements
 from core.canonical import Composed, Json, Written
 from core.ids import array
 from core.models import AuditEntry
@@ -120,34 +120,38 @@ def record_all(acts: Sequence[Act], *, actor: str, at: datetime) -> None:
     if not acts:
         return
     heads = _heads({act.organisation_id for act in acts})
-    entries = []
+    written_at = at.astimezone(UTC).isoformat()
+    rows: list[Sequence[object]] = []
     for act in acts:
         seq, prev = heads[act.organisation_id]
-        digest = link(
+        details = canonical.dumps(act.details)
+        digest = link_written(
             prev,
             chain=act.organisation_id,
             seq=seq + 1,
-            at=at,
+            at=written_at,
             actor=actor,
             action=act.action,
             subject=act.subject,
-            details=act.details,
+            details=Written(details),
         )
         heads[act.organisation_id] = seq + 1, digest
-        entries.append(
-            AuditEntry(
-                chain=act.organisation_id,
-                seq=seq + 1,
-                at=at,
-                actor=actor,
-                action=act.action,
-                subject=act.subject,
-                details=dict(act.details),
-                prev=prev,
-                digest=digest,
+        rows.append(
+            (
+                act.organisation_id,
+                seq + 1,
+                at,
+                actor,
+                act.action,
+                act.subject,
+                details.decode(),
+                prev,
+                digest,
             )
         )
-    AuditEntry.objects.bulk_create(entries)
+    statements.copy(
+        "core_auditentry (chain, seq, at, actor, action, subject, details, prev, digest)", rows
+    )
 
 
 def _heads(chains: set[int]) -> dict[int, tuple[int, bytes]]:

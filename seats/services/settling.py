@@ -7,10 +7,11 @@ Rule: domain.md 3.5, S2-10, S2-11, I11, I14.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import zip_longest
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from django.db import InterfaceError, OperationalError, ProgrammingError, connection, transaction
@@ -19,21 +20,18 @@ from django.db.models import F
 from accounts import services as accounts
 from accounts.enums import Changed
 from accounts.models import Organisation
-from core import audit
+from core import audit, statements, webhooks
 from core.audit import Act
 from core.ids import array
 from core.months import start_of_day
 from core.work import Piece
 from plans import queries as plans
-from plans.models import MainContract
 from seats import jobs
 from seats.enums import Cause
-from seats.models import Deactivation
 from seats.queries import capacity, due
 from seats.queries.due import Border
 from seats.rules import leaving
 from seats.rules.capacity import Capacity
-from spot_orders.models import SpotOrder
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +76,14 @@ _DEACTIVATE = """
 """
 
 
+_ROWS = """
+    seats_deactivation (id, public_id, organisation_id, cause, spot_order_id, main_contract_id, due_at, at,
+        capacity, in_use, count, flagged, window_from)
+"""
+# The accounts of a page that leave are kept in memory between the parts of the statement.
+_MEMORY = "SET LOCAL work_mem = '64MB'"
+
+
 class TooManyFail(Exception):
     """So many organisations of a page fail that the fault lies elsewhere."""
 
@@ -116,8 +122,26 @@ class _Ending:
         return Cause.SPOT_END
 
     @property
+    def spot_id(self) -> int | None:
+        return max(self.border.spot_ids, default=None)
+
+    @property
+    def contract_id(self) -> int | None:
+        return max(self.border.contract_ids, default=None)
+
+    @property
     def window_from(self) -> datetime | None:
         return leaving.window_from(self.known, self.due_at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """How many left by a border, which number its row has, and how many of them are flagged."""
+
+    pk: int
+    ending: _Ending
+    count: int
+    flagged: int
 
 
 def plan(now: datetime) -> None:
@@ -231,11 +255,12 @@ def _carry_out(ids: Sequence[int], now: datetime) -> Outcome:
     for endings in _rounds(borders, known, zone):
         outcome.deactivated += _deactivate(endings, now)
     _mark(borders, now)
-    accounts.tell_entitlements_changed(
-        Organisation.objects.filter(pk__in=list(borders)).order_by("pk"),
-        reason=Changed.ACCOUNTS,
-        now=now,
-    )
+    if webhooks.is_listened_to():
+        accounts.tell_entitlements_changed(
+            Organisation.objects.filter(pk__in=list(borders)).order_by("pk"),
+            reason=Changed.ACCOUNTS,
+            now=now,
+        )
     return outcome
 
 
@@ -268,30 +293,36 @@ def _deactivate(endings: Sequence[_Ending], now: datetime) -> int:
     """Deactivate who is beyond capacity, one border an organisation; return how many accounts."""
     ids = _new_ids(len(endings))
     counts = _leave(endings, ids)
-    rows = [
-        _row(deactivation_id, ending, counts[ending.organisation_id], now)
-        for deactivation_id, ending in zip(ids, endings, strict=True)
+    left = [
+        _Left(pk, ending, *counts[ending.organisation_id])
+        for pk, ending in zip(ids, endings, strict=True)
         if ending.organisation_id in counts
     ]
-    Deactivation.objects.bulk_create(rows)
-    audit.record_all([_act(row) for row in rows], actor=ACTOR, at=now)
-    return sum(row.count for row in rows)
+    statements.copy(_ROWS, [_row(each, now) for each in left])
+    audit.record_all([_act(each) for each in left], actor=ACTOR, at=now)
+    return sum(each.count for each in left)
 
 
 def _leave(endings: Sequence[_Ending], ids: Sequence[int]) -> dict[int, tuple[int, int]]:
     """Return how many left, and how many of them are flagged, by organisation."""
     with connection.cursor() as cursor:
+        cursor.execute(_MEMORY)
         cursor.execute(
             _DEACTIVATE,
             {
                 "organisations": array(each.organisation_id for each in endings),
                 "capacities": array(each.capacity for each in endings),
                 "ids": array(ids),
-                "due": [each.due_at for each in endings],
-                "windows": [each.window_from for each in endings],
+                "due": _instants(each.due_at for each in endings),
+                "windows": _instants(each.window_from for each in endings),
             },
         )
         return {row[0]: (row[1], row[2]) for row in cursor.fetchall()}
+
+
+def _instants(instants: Iterable[datetime | None]) -> str:
+    """Return instants as a database array's text: element by element the driver takes its time."""
+    return f"{{{','.join(each.isoformat() if each else 'NULL' for each in instants)}}}"
 
 
 def _new_ids(count: int) -> list[int]:
@@ -305,37 +336,38 @@ def _new_ids(count: int) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _row(pk: int, ending: _Ending, counted: tuple[int, int], now: datetime) -> Deactivation:
-    count, flagged = counted
-    cause = ending.cause
-    return Deactivation(
-        pk=pk,
-        organisation_id=ending.organisation_id,
-        cause=cause,
-        spot_order_id=max(ending.border.spot_ids, default=None),
-        main_contract_id=max(ending.border.contract_ids, default=None),
-        due_at=ending.due_at,
-        at=max(now, ending.due_at),
-        capacity=ending.capacity,
-        in_use=ending.capacity + count,
-        count=count,
-        flagged=0 if cause is Cause.CLOSED else flagged,
-        window_from=ending.window_from,
+def _row(left: _Left, now: datetime) -> tuple[object, ...]:
+    ending = left.ending
+    return (
+        left.pk,
+        uuid4(),
+        ending.organisation_id,
+        str(ending.cause),
+        ending.spot_id,
+        ending.contract_id,
+        ending.due_at,
+        max(now, ending.due_at),
+        ending.capacity,
+        ending.capacity + left.count,
+        left.count,
+        0 if ending.cause is Cause.CLOSED else left.flagged,
+        ending.window_from,
     )
 
 
-def _act(row: Deactivation) -> Act:
+def _act(left: _Left) -> Act:
+    ending = left.ending
     return Act(
-        row.organisation_id,
+        ending.organisation_id,
         "accounts.deactivated_by_end",
-        f"deactivation:{row.pk}",
+        f"deactivation:{left.pk}",
         {
-            "cause": str(row.cause),
-            "due_at": row.due_at.isoformat(),
-            "capacity": row.capacity,
-            "count": row.count,
-            "spot_order": row.spot_order_id,
-            "main_contract": row.main_contract_id,
+            "cause": str(ending.cause),
+            "due_at": ending.due_at.isoformat(),
+            "capacity": ending.capacity,
+            "count": left.count,
+            "spot_order": ending.spot_id,
+            "main_contract": ending.contract_id,
         },
     )
 
@@ -345,10 +377,13 @@ def _mark(borders: Mapping[int, Sequence[Border]], now: datetime) -> None:
     spots = [pk for each in borders.values() for border in each for pk in border.spot_ids]
     contracts = [pk for each in borders.values() for border in each for pk in border.contract_ids]
     closed = [pk for pk, each in borders.items() if any(border.is_closing for border in each)]
-    if spots:
-        SpotOrder.objects.filter(pk__in=spots).update(ended_at=now)
-    if contracts:
-        MainContract.objects.filter(pk__in=contracts).update(ended_at=now)
+    with connection.cursor() as cursor:
+        for table, ended in (("spot_orders_spotorder", spots), ("plans_maincontract", contracts)):
+            if ended:
+                cursor.execute(
+                    f"UPDATE {table} SET ended_at = %s WHERE id = ANY(%s::bigint[])",  # noqa: S608
+                    [now, array(ended)],
+                )
     if closed:
         Organisation.objects.filter(pk__in=closed).update(accounts_ended_on=F("closed_on"))
 
