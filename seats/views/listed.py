@@ -34,6 +34,7 @@ def accounts(request: PortalRequest) -> HttpResponse:
     page = Paginator(found, queries.PAGE).get_page(request.GET.get("page"))
     parameters = request.GET.copy()
     parameters.pop("page", None)
+    parameters.pop("tick", None)
     search = form.search() if form.is_valid() else Search()
     context = {
         "organisation": organisation,
@@ -43,6 +44,7 @@ def accounts(request: PortalRequest) -> HttpResponse:
         "rows": shown.rows(organisation, list(page), zone),
         "query": f"{parameters.urlencode()}&" if parameters else "",
         "parameters": parameters.urlencode(),
+        "is_ticked": request.GET.get("tick") == "all",
         "acts": Act.choices,
         "is_automatic": search.is_automatic,
         "is_alone": page.paginator.count == 1 and not form.asks,

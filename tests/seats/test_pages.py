@@ -308,6 +308,22 @@ def test_fifty_stand_on_a_page(pages: Client, org: Organisation) -> None:
     assert len(listed(pages, org, page="99")) == 11
 
 
+def test_all_on_a_page_are_ticked_by_a_link_without_scripts(
+    pages: Client, org: Organisation
+) -> None:
+    customers.people(org, 2, at(2, 1))
+    plain = pages.get(url("accounts", org), {"sort": "oldest"}).content.decode()
+    link = re.search(r'href="(\?[^"]*tick=all)"', plain)
+    assert link is not None
+
+    ticked = pages.get(url("accounts", org) + link[1].replace("&amp;", "&")).content.decode()
+
+    assert plain.count(" checked ") == 0
+    assert ticked.count(" checked ") == 3
+    assert 'href="?sort=oldest&amp;page=1"' in ticked
+    assert "Tick all on this page" not in ticked
+
+
 def test_csv_holds_what_was_looked_for_and_runs_no_formula(
     pages: Client, org: Organisation
 ) -> None:
