@@ -67,7 +67,7 @@ class SpotSettings(forms.Form):
         error_messages=_NOT_A_DAY,
     )
     months = forms.TypedChoiceField(
-        label=_("Months"),
+        label=_("Number of months"),
         coerce=int,
         error_messages={
             "required": _("Choose how many months."),

@@ -91,6 +91,7 @@ def order(request: PortalRequest, order: UUID) -> HttpResponse:
         "again": _again(found),
         "is_paid": found.state == SpotState.PAID,
         "begins_at_once": queries.begins_at_once(found, now),
+        "given_back": standing.told(outlook, plans.zone_for_pages()).steps,
         "has_receipt": outlook.payable.invoice is not None and _gives_receipt(outlook),
     }
     return render(request, "ordering/spot_order.html", context)

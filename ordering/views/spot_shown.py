@@ -79,12 +79,20 @@ def period(order: SpotOrder) -> str:
 def what(order: SpotOrder) -> list[Fact]:
     """Return what is ordered, and when it is provided."""
     added = ngettext("%(count)s account more", "%(count)s accounts more", order.accounts)
-    return [
+    facts = [
         Fact(_("Order number"), order.number),
         Fact(_("Accounts added"), added % {"count": f"{order.accounts:,}"}),
-        Fact(_("Spot contract"), f"{period(order)} ({consequences.length(order.months)})"),
+        Fact(
+            _("Spot contract"),
+            f"{consequences.period(order.first_on, order.end_on)}"
+            f" ({consequences.length(order.months)})",
+        ),
         Fact(_("Last day"), day(last_day(order.until_on))),
     ]
+    if order.cut_on is not None:
+        told = _("with %(last)s; unused whole months are credited")
+        facts.append(Fact(_("Ended early"), told % {"last": day(last_day(order.cut_on))}))
+    return facts
 
 
 def conditions(order: SpotOrder, now: datetime) -> list[Fact]:

@@ -5,8 +5,11 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.enums import Role
@@ -26,7 +29,7 @@ from tests.ordering.customers import local
 from tests.ordering.spotting import NOW, kobo, renew
 from tests.payments import collected, owing
 from tests.payments.conftest import use
-from tests.payments.visits import client_of, path_of, url
+from tests.payments.visits import client_of, path_of, url, work_until_done
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse
@@ -36,7 +39,7 @@ Answer: TypeAlias = "_MonkeyPatchedWSGIResponse"
 pytestmark = pytest.mark.django_db
 
 QUERIES_OF_SETTINGS = 33
-QUERIES_OF_PAYMENT = 20
+QUERIES_OF_PAYMENT = 18
 QUERIES_OF_ORDER = 10
 
 
@@ -525,6 +528,62 @@ def test_a_payment_under_way_is_asked_after_until_it_is_settled(sandbox: Sandbox
     assert "Procedure Completed" in words(client.get(page_of(order)))
 
 
+def test_what_can_be_served_no_more_is_given_back_and_told(sandbox: Sandbox) -> None:
+    """Rule: R10, F56: the contract was cancelled while the money was on its way."""
+    organisation = kobo(sandbox)
+    client = browser(organisation)
+    order = placed(client, organisation)
+    sandbox.paypal.pending()
+    client.post(payment_of(order), shown(order))
+    Organisation.objects.filter(pk=organisation.pk).update(closed_on=date(2026, 2, 10))
+    sandbox.paypal.complete(sandbox.ledger.captures[0].id)
+    later = NOW + timedelta(minutes=1)
+    charges.look(charge_id=Charge.objects.get().pk, now=later)
+    spots.serve(payable_id=Payable.objects.get().pk, now=later)
+    with clock.fixed_at(later):
+        work_until_done()
+        page = words(client.get(payment_of(order), follow=True))
+
+    assert "It was paid when it could not be provided any more" in page
+    assert "¥5,500 was given back on 15 January 2026." in page
+    assert "Order again with these values" in page
+    order.refresh_from_db()
+    assert order.state == "refunded"
+
+
+@hypothesis.settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+@given(
+    accounts=st.one_of(st.just("100"), st.text(max_size=8), st.integers().map(str)),
+    first_on=st.one_of(st.just("2026-02-01"), st.text(max_size=12), st.dates().map(str)),
+    months=st.one_of(st.just("1"), st.text(max_size=4), st.integers(-2, 40).map(str)),
+    more=st.dictionaries(
+        st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), st.just("1")
+    ),
+)
+def test_whatever_a_form_says_it_is_refused_or_an_order_by_the_rules(
+    db: None, accounts: str, first_on: str, months: str, more: dict[str, str]
+) -> None:
+    """Rule: F55: price, period and number are always the server's."""
+    organisation = Organisation.objects.filter(name="こうぼ工房").first() or kobo()
+    before = SpotOrder.objects.count()
+    form = more | asked(accounts=accounts, first_on=first_on, months=months)
+
+    answer = browser(organisation).post(url("order_spot", organisation), form)
+
+    assert answer.status_code in {302, 400}
+    if answer.status_code == 302:
+        order = SpotOrder.objects.latest("pk")
+        assert order.accounts % 100 == 0
+        assert order.gross == 5_500 * order.accounts // 100 * order.months
+        assert date(2026, 1, 15) <= order.first_on < order.end_on <= date(2027, 1, 2)
+    else:
+        assert SpotOrder.objects.count() == before
+
+
 def test_a_decline_that_comes_later_has_the_page_loaded_again(sandbox: Sandbox) -> None:
     organisation = kobo(sandbox)
     client = browser(organisation)
@@ -780,16 +839,17 @@ def test_settings_and_payment_ask_as_often_whatever_there_was(
     organisation = kobo(sandbox)
     client = browser(organisation)
     order = placed(client, organisation)
-    client.get(url("order_spot", organisation))
-    with django_assert_num_queries(QUERIES_OF_SETTINGS):
-        client.get(url("order_spot", organisation))
-    with django_assert_num_queries(QUERIES_OF_PAYMENT):
-        client.get(payment_of(order))
+
+    def asks(path: str, number: int) -> None:
+        client.get(path)  # what pages remember for some seconds is read by then
+        with django_assert_num_queries(number):
+            client.get(path)
+
+    asks(url("order_spot", organisation), QUERIES_OF_SETTINGS)
+    asks(payment_of(order), QUERIES_OF_PAYMENT)
     client.post(payment_of(order), shown(order))
     for _ in range(3):
         order = placed(client, organisation)
         client.post(payment_of(order), shown(order))
-    with django_assert_num_queries(QUERIES_OF_SETTINGS):
-        client.get(url("order_spot", organisation))
-    with django_assert_num_queries(QUERIES_OF_ORDER):
-        client.get(page_of(order))
+    asks(url("order_spot", organisation), QUERIES_OF_SETTINGS)
+    asks(page_of(order), QUERIES_OF_ORDER)
