@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.db.models import (
     Case,
-    Count,
     DateTimeField,
     F,
     Prefetch,
@@ -121,15 +120,6 @@ def status_of(account: Membership, seen_at: datetime | None) -> Status:
     if account.deactivated_at is not None:
         return Status.DEACTIVATED
     return Status.ACTIVE if seen_at else Status.INVITED
-
-
-def counts(organisation: Organisation) -> dict[Status, int]:
-    """Return how many accounts stand how."""
-    rows = Membership.objects.filter(organisation=organisation)
-    counted = rows.aggregate(
-        **{status.value: Count("pk", filter=_standing(status)) for status in Status}
-    )
-    return {status: counted[status.value] for status in Status}
 
 
 def in_auto_deactivation(organisation: Organisation) -> int:
