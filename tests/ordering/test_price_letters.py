@@ -90,7 +90,7 @@ def test_a_root_is_told_in_japanese() -> None:
 
     told = mail(Language.JA)
     assert told.subject == "proプラン：2027年2月1日から内容が変わります"
-    assert "月額（税込）：11,000円 → 13,200円" in told.text
+    assert "月額(税込)：11,000円 → 13,200円" in told.text
     assert "100,000 → 200,000" in told.text
 
 
