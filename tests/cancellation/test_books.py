@@ -150,6 +150,7 @@ def test_a_spot_or_main_contract_that_goes_on_is_found(sandbox: Sandbox) -> None
 
 def test_a_fee_for_the_time_away_is_found(sandbox: Sandbox) -> None:
     who = settled(sandbox)
+    make.free_plan()
     services.reopen(
         organisation_id=who.organisation.pk, actor="user:1", now=local(12, 1) + timedelta(hours=13)
     )
