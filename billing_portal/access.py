@@ -46,6 +46,7 @@ ACCESS: dict[str, Access] = {
     "cancellation": ROOT,
     "cancellation_confirm": ROOT,
     "cancellation_receipt": ROOT,
+    "cancellation_receipt_pdf": ROOT,
     "cancellation_withdraw": ROOT,
     "cancellation_reopen": ROOT,
     "archive": ROOT,

@@ -159,3 +159,21 @@ class LastDayChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cancellation}: {self.before_on} to {self.after_on}"
+
+
+class ReceiptDocument(models.Model):
+    """The archived PDF of a cancellation's receipt, with its hash; made once, never remade.
+
+    It says what was confirmed. How the last day was moved later, or that it was withdrawn, is on the page.
+    """
+
+    cancellation = models.OneToOneField(
+        Cancellation, on_delete=models.PROTECT, primary_key=True, related_name="receipt"
+    )
+    number = models.CharField(max_length=80, unique=True)
+    pdf = models.BinaryField()
+    sha256 = models.BinaryField(max_length=32)
+    made_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"receipt {self.number}"

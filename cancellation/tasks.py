@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from cancellation import jobs
-from cancellation.services import closing
+from cancellation.services import closing, receipts
 from core import work
 from payments.services.charges import AccountDiffers, AttemptUnderWay, NotNow, Stopped
 
@@ -21,6 +21,11 @@ def close(payload: work.Payload, now: datetime) -> None:
 @work.handles(jobs.SETTLE)
 def settle(payload: work.Payload, now: datetime) -> None:
     closing.settle(cancellation_id=int(str(payload["cancellation_id"])), now=now)
+
+
+@work.handles(jobs.MAKE_RECEIPT)
+def make_receipt(payload: work.Payload, now: datetime) -> None:
+    receipts.make_document(cancellation_id=int(str(payload["cancellation_id"])), now=now)
 
 
 @work.handles(jobs.GIVE_UP_ORDER)

@@ -18,7 +18,7 @@ from cancellation.queries import preview
 from cancellation.queries.preview import Bound
 from cancellation.rules import binding, ending
 from cancellation.rules.binding import Kind
-from cancellation.services import letters
+from cancellation.services import letters, receipts
 from cancellation.services.roots import check_root
 from core import audit
 from core.canonical import Json
@@ -201,6 +201,7 @@ def _cancel(
             payload={"order_id": present.unpaid.pk},
             organisation_id=organisation.pk,
         )
+    receipts.ask(cancellation, now)
     letters.confirmed(cancellation, now)
     return cancellation
 

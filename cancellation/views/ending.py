@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from accounts.access import PortalRequest
 from cancellation import services
@@ -62,27 +62,6 @@ def confirm(request: PortalRequest, review: UUID) -> HttpResponse:
     return _show(request, found, Confirm(boxes=found.terms.boxes))
 
 
-@require_safe
-def receipt(request: PortalRequest, cancellation: UUID) -> HttpResponse:
-    """Show what was confirmed, when, by whom, and how it stands. Rule: S1-29."""
-    found = standing.history_of(request.organisation).filter(public_id=cancellation).first()
-    if found is None:
-        raise Http404
-    zone = plans.zone_for_pages()
-    context = {
-        "organisation": request.organisation,
-        "cancellation": found,
-        "last_on": last_day(found.end_on),
-        "data_until": last_day(found.data_until_on),
-        "by": told.by(found),
-        "text": told.text(found.terms),
-        "zone": zone.key,
-        "can_be_withdrawn": standing.can_be_withdrawn(found, clock.now()),
-        "changes": told.changes(found),
-    }
-    return render(request, "cancellation/receipt.html", context)
-
-
 @_FORM
 def withdraw(request: PortalRequest) -> HttpResponse:
     """Ask whether the contract is to go on after all; by POST, have it go on. Rule: S1-29."""
@@ -128,6 +107,11 @@ def reopen(request: PortalRequest) -> HttpResponse:
         except services.NothingToReopen:
             messages.info(
                 request, _("Your contract has not ended; there is nothing to open again.")
+            )
+            return redirect(_contract(request))
+        except services.NoFreePlan:
+            messages.error(
+                request, _("There is no plan to begin with in your currency. Support can help you.")
             )
             return redirect(_contract(request))
         messages.success(
