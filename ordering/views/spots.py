@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -55,7 +56,8 @@ def settings(request: PortalRequest) -> HttpResponse:
     try:
         found = Settings(position, queries.window(position), plans.terms_of_use())
     except Refusal as refusal:
-        return _not_possible(request, position, refusal)
+        made = _made(request) if request.method == "POST" else None
+        return redirect(order_page(made)) if made else _not_possible(request, position, refusal)
     if request.method != "POST":
         return _show(request, found, _asked(request, found))
     if "update" in request.POST:
@@ -184,6 +186,15 @@ def _preview(form: forms.SpotOrder) -> tuple[Preview | None, Told | None]:
         return spot_preview.preview(settings), None
     except Refusal as refusal:
         return None, told(refusal, form.position)
+
+
+def _made(request: PortalRequest) -> SpotOrder | None:
+    """Return the order that this form has placed, be nothing more possible now. Rule: R3."""
+    try:
+        operation = UUID(request.POST.get("operation", ""))
+    except ValueError:
+        return None
+    return queries.of_operation(request.organisation.pk, operation)
 
 
 def _not_possible(request: PortalRequest, position: Position, refusal: Refusal) -> HttpResponse:

@@ -368,6 +368,21 @@ def test_the_same_form_sent_twice_is_one_order() -> None:
     assert Payable.objects.filter(kind="spot_order").count() == 1
 
 
+def test_the_same_form_leads_to_its_order_when_nothing_more_is_possible() -> None:
+    """Rule: R3: the answer to the first one was lost, and an invoice has become overdue since."""
+    organisation = kobo()
+    client, form = browser(organisation), asked()
+    client.post(url("order_spot", organisation), form)
+    owing.owed(organisation, overdue_at=NOW)
+
+    answer = client.post(url("order_spot", organisation), form)
+    page = words(client.get(answer.headers["Location"], follow=True))
+
+    assert answer.headers["Location"] == page_of(SpotOrder.objects.get())
+    assert "An invoice is overdue. Pay that first" in page
+    assert "Order and pay" not in page
+
+
 def test_the_same_form_with_other_values_is_refused_with_what_it_placed() -> None:
     """Rule: R3: the form that is shown then is another one."""
     organisation = kobo()
