@@ -6,6 +6,7 @@ ACCESS: dict[str, Access] = {
     "healthz": ANYONE,
     "set_language": ANYONE,
     "api_usage_events": API_KEY,
+    "api_account": API_KEY,
     "api_entitlements": API_KEY,
     "api_description": ANYONE,
     # A payment company signs in nowhere: its signature on each notice shows who sends (R8).

@@ -24,6 +24,11 @@ urlpatterns = [
         api.entitlements,
         name="api_entitlements",
     ),
+    path(
+        "api/v1/organisations/<path:reference>/accounts/<path:email>",
+        api.account,
+        name="api_account",
+    ),
     path("api/v1/openapi.json", api.openapi, name="api_description"),
     path("notices/<slug:gateway>/", notice, name="notice"),
     path("language/", set_language, name="set_language"),

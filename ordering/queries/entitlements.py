@@ -1,25 +1,38 @@
-"""What an organisation may use now, as the vendor's product asks for it. Rule: S1-25, design.md 1."""
+"""What an organisation and its people may use now, as the vendor's product asks for it.
+
+By date, whatever is still to be carried out. Rule: S1-25, S2-20, design.md 1.
+"""
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 
+from accounts.models import Organisation
 from billing.rules.facts import written
 from core import canonical, statements
 from core.canonical import Json
-from core.months import BillingMonth, last_day
+from core.months import BillingMonth, last_day, start_of_day
 from plans import queries as plans
+from seats.queries import access
 
 # Asked by the vendor's product at every turn: all of it is one statement, prepared once a connection.
 STATEMENT = """
-    SELECT o.reference, o.customer_since, o.closed_on,
+    SELECT o.id, o.reference, o.customer_since, o.closed_on,
         (SELECT count(*) FROM accounts_membership a
             WHERE a.organisation_id = o.id AND a.deactivated_at IS NULL),
+        COALESCE(o.closed_on <= %(today)s, false) AND o.accounts_ended_on IS DISTINCT FROM o.closed_on
+            OR EXISTS (SELECT FROM spot_orders_spotorder x
+                WHERE x.organisation_id = o.id AND x.state = 'paid' AND x.ended_at IS NULL
+                    AND COALESCE(x.cut_on, x.end_on) <= %(today)s)
+            OR EXISTS (SELECT FROM plans_maincontract x
+                WHERE x.organisation_id = o.id AND x.withdrawn_at IS NULL AND x.ended_at IS NULL
+                    AND COALESCE(x.cut_on, x.end_on) <= %(today)s),
         EXISTS (SELECT FROM payments_payable p
             WHERE p.organisation_id = o.id AND p.state = 'open' AND p.overdue_at IS NOT NULL),
         (SELECT COALESCE(sum(x.accounts), 0) FROM spot_orders_spotorder x
@@ -69,6 +82,8 @@ STATEMENT = """
     WHERE o.reference = %(reference)s
         AND (%(organisation_id)s::bigint IS NULL OR o.id = %(organisation_id)s)
 """
+# The column that says whether an end that has come waits to be carried out.
+_IS_DUE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +97,12 @@ class Entitlements:
 def entitlements(
     reference: str, *, organisation_id: int | None, now: datetime
 ) -> Entitlements | None:
-    """Return what an organisation may use at `now`, in one statement; None where there is none.
+    """Return what an organisation may use at `now`; None where there is none.
 
-    With an `organisation_id`, where it is another one too. Days and months are counted in the
-    billing time zone, which is at most five seconds old. Raises NoVendor.
-    Rule: S1-25 (a change holds at once), B-02, B-03, B-05, B-14.
+    With an `organisation_id`, where it is another one too. It is one statement, and some more while an
+    end waits to be carried out. Days and months are counted in the billing time zone, which is at most
+    five seconds old. Raises NoVendor.
+    Rule: S1-25 (a change holds at once), S2-20, B-02, B-03, B-05, B-14.
     """
     if "\0" in reference:  # which no database can be asked
         return None
@@ -109,12 +125,22 @@ def entitlements(
         row = cursor.fetchone()
     if row is None:
         return None
-    body = canonical.dumps(_told(row, today, month))
+    told = _told(row, today, month, zone)
+    if row[_IS_DUE]:
+        # An end that has come waits to be carried out: who leaves by it uses nothing any more.
+        in_use = access.in_use(Organisation.objects.get(pk=row[0]), now)
+        told["accounts"] = {**told["accounts"], "in_use": in_use}
+    return answer(told)
+
+
+def answer(told: dict[str, Json]) -> Entitlements:
+    """Return what is told as it is sent."""
+    body = canonical.dumps(told)
     return Entitlements(body, f'"{hashlib.sha256(body).hexdigest()}"')
 
 
-def _told(row: tuple[Any, ...], today: date, month: BillingMonth) -> dict[str, Json]:
-    reference, customer_since, closed_on, in_use, is_overdue, added, *pieces = row
+def _told(row: tuple[Any, ...], today: date, month: BillingMonth, zone: ZoneInfo) -> dict[str, Any]:
+    _, reference, customer_since, closed_on, in_use, _, is_overdue, added, *pieces = row
     # A cursor of Django's leaves JSON as it comes.
     selected, contract, meters = (orjson.loads(piece) if piece else None for piece in pieces)
     is_customer = customer_since <= today and (closed_on is None or today < closed_on)
@@ -124,25 +150,27 @@ def _told(row: tuple[Any, ...], today: date, month: BillingMonth) -> dict[str, J
         "organisation": reference,
         "as_of": today.isoformat(),
         "month": str(month),
-        "licence": _plan(licence),
-        "support": _plan(held.get("support")),
+        "licence": _plan(licence, closed_on, zone),
+        "support": _plan(held.get("support"), closed_on, zone),
         "accounts": {"allowed": _allowed(licence, int(added)), "in_use": in_use},
         "meters": [_meter(meter, has_licence=licence is not None) for meter in meters or ()],
-        "contract": _contract(contract) if contract and is_customer else None,
+        "contract": _contract(contract, closed_on) if contract and is_customer else None,
         "overdue": is_overdue,
         "closed_on": closed_on.isoformat() if closed_on else None,
     }
 
 
-def _plan(held: Mapping[str, Any] | None) -> Json:
+def _plan(held: Mapping[str, Any] | None, closed_on: date | None, zone: ZoneInfo) -> Json:
     if held is None:
         return None
-    until = held["until_at"]
+    ends = [datetime.fromisoformat(held["until_at"])] if held["until_at"] else []
+    if closed_on is not None:
+        ends.append(start_of_day(closed_on, zone).astimezone(UTC))
     return {
         "plan": held["plan"],
         "version": held["version"],
         "steps": held["steps"],
-        "until": datetime.fromisoformat(until).isoformat() if until else None,
+        "until": min(ends).isoformat() if ends else None,
     }
 
 
@@ -172,9 +200,11 @@ def _quantity(stored: str | None) -> str | None:
     return None if stored is None else written(Decimal(stored))
 
 
-def _contract(contract: Mapping[str, Any]) -> Json:
+def _contract(contract: Mapping[str, Any], closed_on: date | None) -> Json:
+    end_on = date.fromisoformat(contract["end_on"])
+    is_cancelled = closed_on is not None and closed_on <= end_on
     return {
         "first_on": contract["first_on"],
-        "last_on": last_day(date.fromisoformat(contract["end_on"])).isoformat(),
-        "renews": contract["renews"],
+        "last_on": last_day(closed_on if closed_on and is_cancelled else end_on).isoformat(),
+        "renews": contract["renews"] and not is_cancelled,
     }

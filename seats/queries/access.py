@@ -8,20 +8,39 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from accounts.enums import Role
-from accounts.models import Membership, User
-from core.months import start_of_day
+from accounts.models import Membership, Organisation, User
 from plans import queries as plans
+from seats.enums import Cause
+from seats.models import Deactivation
 from seats.queries import capacity, due
+from seats.queries.endings import Ending, endings
 from seats.rules import leaving
 from seats.rules.leaving import Account
+from spot_orders.models import SpotOrder
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a person stands in an organisation. `may_sign_in`: at the instant that was asked for."""
+    """How a person stands in an organisation at the instant that was asked for.
+
+    `left`: how the account came to be deactivated, if it is.
+    """
 
     membership: Membership
     may_sign_in: bool
+    left: "Left | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Since when an account is deactivated, by which end; `cause` None: by hand.
+
+    `order`: the number of the spot order whose end it was.
+    """
+
+    at: datetime
+    cause: Cause | None = None
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +65,60 @@ def standing(reference: str, email: str, now: datetime) -> Standing | None:
     )
     if membership is None:
         return None
-    return Standing(membership, membership.user.is_active and stays(membership, now))
+    left = _left(membership) or _leaves(membership, now)
+    return Standing(membership, membership.user.is_active and left is None, left)
 
 
 def stays(membership: Membership, now: datetime) -> bool:
     """Return whether an account is active once every end that has come is carried out."""
-    if membership.deactivated_at is not None:
-        return False
+    return membership.deactivated_at is None and _leaves(membership, now) is None
+
+
+def in_use(organisation: Organisation, now: datetime) -> int:
+    """Return how many accounts are active once every end that has come is carried out."""
+    active = _active(organisation.pk)
+    least = min((each.capacity for each in _endings(organisation, now)), default=None)
+    return len(active) - len(leaving.leavers(active, least))
+
+
+def _left(membership: Membership) -> Left | None:
+    """Return how an account that is deactivated came to be."""
+    if membership.deactivated_at is None:
+        return None
+    if membership.deactivation_id is None:
+        return Left(membership.deactivated_at)
+    found = Deactivation.objects.select_related("spot_order").get(pk=membership.deactivation_id)
+    order = found.spot_order if found.cause == Cause.SPOT_END else None
+    return Left(membership.deactivated_at, Cause(found.cause), order.number if order else "")
+
+
+def _leaves(membership: Membership, now: datetime) -> Left | None:
+    """Return how an active account leaves by an end that has come and waits to be carried out."""
     if membership.role == Role.ROOT:
-        return True
+        return None
+    waiting = _endings(membership.organisation, now)
+    if not waiting:
+        return None
+    ordered = [each.id for each in leaving.staying_order(_active(membership.organisation_id))]
+    ending = next(
+        (each for each in waiting if membership.pk in ordered[each.capacity :]),
+        None,
+    )
+    if ending is None:
+        return None
+    order = ""
+    if ending.cause is Cause.SPOT_END and ending.spot_id is not None:
+        order = SpotOrder.objects.get(pk=ending.spot_id).number
+    return Left(max(ending.due_at, membership.registered_at), ending.cause, order)
+
+
+def _endings(organisation: Organisation, now: datetime) -> list[Ending]:
     zone = plans.vendor_zone()
-    borders = due.borders([membership.organisation_id], now.astimezone(zone).date())
-    if not borders:
-        return True
-    known = capacity.capacity(membership.organisation)
-    limits = [
-        allowed
-        for border in borders[membership.organisation_id]
-        if (allowed := known.at(start_of_day(border.on, zone))) is not None
-    ]
-    gone = leaving.leavers(_active(membership.organisation_id), min(limits, default=None))
-    return membership.pk not in {each.id for each in gone}
+    found = due.borders([organisation.pk], now.astimezone(zone).date())
+    if not found:
+        return []
+    known = capacity.capacity(organisation)
+    return list(endings(organisation.pk, found[organisation.pk], known, zone))
 
 
 def may_enter(user: User) -> bool:

@@ -62,6 +62,10 @@ class Capacity:
         main = next((each for each in self.main if each.covers(instant)), None)
         return 0 if main is None else main.accounts
 
+    def has_licence(self, instant: datetime) -> bool:
+        """Return whether anything is licensed at an instant, with a limit or without."""
+        return any(each.covers(instant) for each in self.main)
+
     def main_before(self, instant: datetime) -> int | None:
         """Return what the licence alone allowed just before an instant."""
         ended = next(

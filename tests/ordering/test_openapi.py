@@ -24,6 +24,7 @@ pytestmark = pytest.mark.django_db
 
 NOW = make.NOW
 ENTITLEMENTS = "/api/v1/organisations/{reference}/entitlements"
+ACCOUNT = "/api/v1/organisations/{reference}/accounts/{email}"
 USAGE = "/api/v1/usage/events"
 
 
@@ -101,13 +102,15 @@ def test_every_schema_is_one_and_every_reference_leads_somewhere() -> None:
         assert resolved(described, {"$ref": reference})
 
 
-@pytest.mark.parametrize("path", [ENTITLEMENTS, USAGE, "/api/v1/openapi.json"])
+@pytest.mark.parametrize("path", [ENTITLEMENTS, ACCOUNT, USAGE, "/api/v1/openapi.json"])
 def test_a_method_that_is_not_described_is_refused(path: str) -> None:
     described = set(description()["paths"][path])
     taken = described | ({"head"} if "get" in described else set())
 
     for method in {"get", "post", "put", "patch", "delete", "options"} - taken:
-        answer = Client().generic(method.upper(), path.format(reference="aoba"))
+        answer = Client().generic(
+            method.upper(), path.format(reference="aoba", email="a@example.com")
+        )
 
         assert (method, answer.status_code) == (method, 405)
         check(path, next(iter(described)), answer)
