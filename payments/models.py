@@ -23,6 +23,7 @@ from payments.enums import (
     RefundState,
     Step,
 )
+from payments.rules import numbers
 from spot_orders.models import SpotOrder
 
 
@@ -235,7 +236,9 @@ class Charge(models.Model):
     environment = models.CharField(max_length=10)
     merchant = models.CharField(max_length=60)
     key = models.CharField(max_length=20, unique=True)
-    number = models.CharField(max_length=60)
+    number = models.CharField(max_length=60)  # the document's
+    # Which of its document's payments this is, if it comes about.
+    turn = models.SmallIntegerField(default=1, db_default=1)
     description = models.CharField(max_length=127)
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
@@ -293,6 +296,11 @@ class Charge(models.Model):
 
     def __str__(self) -> str:
         return f"charge {self.key} {self.state}"
+
+    @property
+    def number_there(self) -> str:
+        """The number that the provider is given, which takes none twice. Rule: F06."""
+        return numbers.told(self.number, self.turn)
 
 
 class ReceiptDocument(models.Model):

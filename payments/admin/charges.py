@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, QuerySet, Value, When
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,6 +17,7 @@ from payments.admin.waits import ByGateway, waits
 from payments.enums import LIVE, ChargeState
 from payments.models import Charge
 from payments.queries import office as queries
+from payments.rules import numbers
 from payments.services import asking, charges
 from payments.services.charges.results import DIFFERS
 
@@ -187,6 +188,16 @@ class ChargeAdmin(Office):
         )
         return [F("decided_at").desc(nulls_first=True), rank, "-id"]
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Charge], search_term: str
+    ) -> tuple[QuerySet[Charge], bool]:
+        """Find by the number that the provider was given, too."""
+        found, is_doubled = super().get_search_results(request, queryset, search_term)
+        *_rest, told = numbers.read(search_term.strip())
+        if told.turn > 1:
+            found |= queryset.filter(number=told.number, turn=told.turn)
+        return found, is_doubled
+
     def named(self, row: Charge) -> str:
         return _("Charge %(key)s for %(number)s") % {"key": row.key, "number": row.number}
 
@@ -199,6 +210,7 @@ class ChargeAdmin(Office):
             (_("Payment method"), _method(row)),
             (_("Provider"), f"{row.gateway} · {row.environment} · {row.merchant}"),
             (_("Set going by"), _initiator(row)),
+            (_("Number at the provider"), row.number_there),
             (_("Key"), row.key),
             (_("Reference at the provider"), row.reference or written.NOTHING),
             (_("Capture"), row.capture or written.NOTHING),

@@ -16,6 +16,7 @@ from payments.models import (
     Reconciliation,
     Refund,
 )
+from payments.rules import numbers as rules
 from payments.rules.matching import Entry, Standing, Way
 
 API = "api"
@@ -149,9 +150,15 @@ def open_differences() -> "QuerySet[Difference]":
 
 
 def payables_by_number(numbers: Iterable[str]) -> dict[str, Payable]:
-    """Return payables by the number that the payer sees."""
-    wanted = {number for number in numbers if number}
-    return {each.number: each for each in Payable.objects.filter(number__in=wanted)}
+    """Return payables by the numbers that a provider tells, as far as they are any's."""
+    read = {told: rules.read(told) for told in numbers if told}
+    wanted = {each.number for meanings in read.values() for each in meanings}
+    known = {each.number: each for each in Payable.objects.filter(number__in=wanted)}
+    return {
+        told: next(known[each.number] for each in meanings if each.number in known)
+        for told, meanings in read.items()
+        if any(each.number in known for each in meanings)
+    }
 
 
 def _charges(slug: str, account: Account) -> "QuerySet[Charge]":
@@ -195,7 +202,7 @@ def _of_charge(name: str, charge: Charge, window: Window | None) -> Entry:
         reference=charge.capture,
         key=charge.key,
         at=charge.decided_at or charge.created_at,
-        number=charge.number,
+        number=charge.number_there,
         name=name,
         is_expected=_is_in(window, charge.decided_at),
     )

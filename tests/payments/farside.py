@@ -83,7 +83,7 @@ def reserved(sandbox: Sandbox, *, name: str = "Aoba") -> Charge:
     answer = registry.gateway("paid").start(
         Intent(
             key=charge.key,
-            number=charge.number,
+            number=charge.number_there,
             amount=charge.amount,
             currency=charge.currency,
             description=charge.description,

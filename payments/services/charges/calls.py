@@ -352,7 +352,7 @@ def _once_more(gateway: Gateway, charge: Charge, step: Step) -> Outcome:
 def _intent(charge: Charge) -> Intent:
     return Intent(
         key=charge.key,
-        number=charge.number,
+        number=charge.number_there,
         amount=charge.amount,
         currency=charge.currency,
         description=charge.description,

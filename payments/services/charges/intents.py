@@ -138,6 +138,7 @@ def _store(
         merchant=gateway.account.merchant,
         key=new_key(),
         number=payable.number,
+        turn=1 + payable.charges.filter(state=ChargeState.SUCCEEDED).count(),
         description=f"{vendor.name_en} {payable.number}"[:127],
         amount=payable.balance,
         currency=payable.currency,

@@ -108,7 +108,7 @@ def is_meant(charge: Charge, outcome: Settled) -> bool:
     """Return whether a provider tells of just what was asked for. Rule: F09."""
     told = (outcome.amount, outcome.currency, outcome.key, outcome.number, outcome.account)
     return told == (
-        *(charge.amount, charge.currency, charge.key, charge.number),
+        *(charge.amount, charge.currency, charge.key, charge.number_there),
         Account(charge.environment, charge.merchant),
     )
 
