@@ -13,7 +13,7 @@ from plans import queries as plans
 from seats.enums import Cause
 from seats.models import Deactivation
 from seats.queries import capacity, due
-from seats.queries.endings import Ending, endings
+from seats.queries.endings import Ending, endings_of
 from seats.rules import leaving
 from seats.rules.leaving import Account
 from spot_orders.models import SpotOrder
@@ -118,7 +118,7 @@ def _endings(organisation: Organisation, now: datetime) -> list[Ending]:
     if not found:
         return []
     known = capacity.capacity(organisation)
-    return list(endings(organisation.pk, found[organisation.pk], known, zone))
+    return list(endings_of(organisation.pk, found[organisation.pk], known, zone))
 
 
 def may_enter(user: User) -> bool:

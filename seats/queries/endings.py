@@ -49,7 +49,7 @@ class Ending:
         return leaving.window_from(self.known, self.due_at)
 
 
-def endings(
+def endings_of(
     organisation_id: int, borders: Sequence[Border], known: Capacity, zone: ZoneInfo
 ) -> Iterator[Ending]:
     """Yield an organisation's borders at which accounts may leave, each with less room than before.

@@ -169,6 +169,8 @@ def set_role(
         for each in changed:
             before = each.role
             _record([each], "membership.role", actor, now, {"before": before, "after": str(role)})
+        if changed:
+            _tell(organisation, now)
         return bool(changed)
 
     return _settled_first(organisation_id, act, now)

@@ -23,14 +23,13 @@ from accounts.models import Organisation
 from core import audit, statements, webhooks
 from core.audit import Act
 from core.ids import array
-from core.months import start_of_day
 from core.work import Piece
 from plans import queries as plans
 from seats import jobs
 from seats.enums import Cause
 from seats.queries import capacity, due
 from seats.queries.due import Border
-from seats.rules import leaving
+from seats.queries.endings import Ending, endings_of
 from seats.rules.capacity import Capacity
 
 log = logging.getLogger(__name__)
@@ -98,48 +97,11 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ending:
-    """A border of an organisation, with what it may have from then on."""
-
-    organisation_id: int
-    border: Border
-    due_at: datetime
-    known: Capacity
-    capacity: int
-
-    @property
-    def is_main_less(self) -> bool:
-        """Whether the main contract allows less from here on than just before."""
-        now, before = self.known.main_at(self.due_at), self.known.main_before(self.due_at)
-        return now is not None and (before is None or now < before)
-
-    @property
-    def cause(self) -> Cause:
-        if self.border.is_closing or self.known.is_closed(self.due_at):
-            return Cause.CLOSED
-        if self.border.contract_ids and (self.is_main_less or not self.border.spot_ids):
-            return Cause.CONTRACT_END
-        return Cause.SPOT_END
-
-    @property
-    def spot_id(self) -> int | None:
-        return max(self.border.spot_ids, default=None)
-
-    @property
-    def contract_id(self) -> int | None:
-        return max(self.border.contract_ids, default=None)
-
-    @property
-    def window_from(self) -> datetime | None:
-        return leaving.window_from(self.known, self.due_at)
-
-
-@dataclass(frozen=True, slots=True)
 class _Left:
     """How many left by a border, which number its row has, and how many of them are flagged."""
 
     pk: int
-    ending: _Ending
+    ending: Ending
     count: int
     flagged: int
 
@@ -266,30 +228,15 @@ def _carry_out(ids: Sequence[int], now: datetime) -> Outcome:
 
 def _rounds(
     borders: Mapping[int, Sequence[Border]], known: Mapping[int, Capacity], zone: ZoneInfo
-) -> Iterator[list[_Ending]]:
-    """Yield what is due in rounds, the first border of each organisation in the first.
-
-    A border that leaves as much room as an earlier one takes nobody away, and is left out.
-    """
+) -> Iterator[list[Ending]]:
+    """Yield what is due in rounds, the first ending of each organisation in the first."""
     for together in zip_longest(
-        *(list(_endings(each, borders[each], known[each], zone)) for each in sorted(borders))
+        *(list(endings_of(each, borders[each], known[each], zone)) for each in sorted(borders))
     ):
         yield [ending for ending in together if ending is not None]
 
 
-def _endings(
-    organisation_id: int, borders: Sequence[Border], known: Capacity, zone: ZoneInfo
-) -> Iterator[_Ending]:
-    least: int | None = None
-    for border in borders:
-        due_at = start_of_day(border.on, zone)
-        allowed = known.at(due_at)
-        if allowed is not None and (least is None or allowed < least):
-            least = allowed
-            yield _Ending(organisation_id, border, due_at, known, allowed)
-
-
-def _deactivate(endings: Sequence[_Ending], now: datetime) -> int:
+def _deactivate(endings: Sequence[Ending], now: datetime) -> int:
     """Deactivate who is beyond capacity, one border an organisation; return how many accounts."""
     ids = _new_ids(len(endings))
     counts = _leave(endings, ids)
@@ -303,7 +250,7 @@ def _deactivate(endings: Sequence[_Ending], now: datetime) -> int:
     return sum(each.count for each in left)
 
 
-def _leave(endings: Sequence[_Ending], ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+def _leave(endings: Sequence[Ending], ids: Sequence[int]) -> dict[int, tuple[int, int]]:
     """Return how many left, and how many of them are flagged, by organisation."""
     with connection.cursor() as cursor:
         cursor.execute(_MEMORY)
