@@ -219,6 +219,28 @@ def test_a_closed_organisation_may_use_nothing_from_its_day_on(aoba: Organisatio
     assert (after["licence"], after["accounts"]["allowed"]) == (None, 0)
 
 
+def test_a_contract_that_is_cancelled_lasts_until_the_last_day_of_all(aoba: Organisation) -> None:
+    make.free_plan()
+    make.main_contract(aoba, make.plan_version("starter"), date(2026, 4, 1), renews=True)
+    make.selection(aoba, make.plan_version("gold", category=Category.SUPPORT), SINCE)
+    Organisation.objects.filter(pk=aoba.pk).update(closed_on=date(2026, 12, 1))
+
+    cancelled = told(aoba)
+
+    assert cancelled["licence"]["until"] == "2026-11-30T15:00:00+00:00"
+    assert cancelled["support"]["until"] == "2026-11-30T15:00:00+00:00"
+    assert cancelled["contract"] == {
+        "first_on": "2026-04-01",
+        "last_on": "2026-11-30",
+        "renews": False,
+    }
+    Organisation.objects.filter(pk=aoba.pk).update(closed_on=date(2027, 5, 1))
+    later = told(aoba)
+    assert later["licence"]["until"] == "2027-03-31T15:00:00+00:00"
+    assert later["contract"]["last_on"] == "2027-03-31"
+    assert later["contract"]["renews"] is True
+
+
 def test_a_deactivated_account_is_not_in_use(aoba: Organisation) -> None:
     make.member(aoba)
     leaver = make.member(aoba)

@@ -7,17 +7,21 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import connection, transaction
 
+from accounts.enums import Role
 from accounts.models import Organisation
 from core import webhooks, work
 from core.models import WebhookDelivery
+from core.months import start_of_day
 from ordering.services import borders
 from payments.enums import Hold
 from payments.models import Payable
 from payments.services import collecting
 from plans.models import MainContract, PlanVersion
 from plans.services import selections
+from seats.services import accounts, settling
 from tests import make
 from tests.payments import owing
+from tests.seats import customers
 
 pytestmark = pytest.mark.django_db
 
@@ -226,3 +230,39 @@ def test_a_tick_looks_for_borders(aoba: Organisation, starter: PlanVersion) -> N
     work.plan(MIDNIGHT)
 
     assert told() == [("aoba", "date")]
+
+
+def test_what_is_done_with_accounts_is_told(aoba: Organisation, starter: PlanVersion) -> None:
+    make.selection(aoba, starter, SINCE)
+    make.member(aoba)
+    before = len(told())
+    act = {"organisation_id": aoba.pk, "actor": make.ACTOR, "now": NOW}
+    somebody = accounts.register(email="taro@example.com", name="Taro", **act)  # type: ignore[arg-type]
+    chosen = {**act, "membership_ids": [somebody.pk]}
+
+    for _ in range(2):
+        accounts.set_role(membership_id=somebody.pk, role=Role.MANAGER, **act)  # type: ignore[arg-type]
+    for do in (accounts.deactivate, accounts.reactivate, accounts.delete):
+        for _ in range(2):
+            do(**chosen)  # type: ignore[arg-type]
+
+    assert told()[before:] == [("aoba", "accounts")] * 5
+
+
+def test_a_spot_contract_that_begins_or_ends_is_told_by_date_and_by_its_work(
+    aoba: Organisation, starter: PlanVersion
+) -> None:
+    make.member(aoba)
+    make.main_contract(aoba, starter, date(2026, 11, 1))
+    customers.spot(aoba, 100, date(2026, 12, 1), paid_at=NOW)
+    make.main_contract(make.organisation(reference="stays"), starter, date(2026, 11, 1))
+    borders.tell(NOW)
+    WebhookDelivery.objects.all().delete()
+
+    begun = [borders.tell(MIDNIGHT), borders.tell(MIDNIGHT + timedelta(hours=1))]
+    ended_at = start_of_day(date(2027, 1, 1), customers.TOKYO)
+    settling.settle(organisation_id=aoba.pk, now=ended_at)
+    ended = borders.tell(ended_at + timedelta(seconds=1))
+
+    assert (begun, ended) == ([1, 0], 0)
+    assert told() == [("aoba", "date"), ("aoba", "accounts")]
