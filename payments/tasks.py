@@ -34,7 +34,7 @@ def plan_collection(now: datetime) -> None:
 @work.handles(jobs.COLLECT)
 def collect(payload: work.Payload, now: datetime) -> None:
     payable_id = int(str(payload["payable_id"]))
-    refunds.return_surplus(payable_id=payable_id, now=now)
+    serving.return_surplus(payable_id=payable_id, now=now)
     try:
         charges.collect(payable_id=payable_id, now=now)
     except charges.NotNow as later:

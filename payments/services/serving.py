@@ -52,6 +52,18 @@ def serve_if_taken(charge: Charge, now: datetime) -> None:
             log.warning("a spot order is served later", extra={"payable": charge.payable_id})
 
 
+@transaction.atomic
+def return_surplus(*, payable_id: int, now: datetime) -> None:
+    """Give back what was captured beyond what is owed; an order whose money goes back says so first.
+
+    Whichever work finds it: `serve`, called after the money had gone, could not tell it from an order
+    that was never paid. Rule: F10, R10.
+    """
+    if Payable.objects.get(pk=payable_id).is_unserved_order:
+        serve(payable_id=payable_id, now=now)
+    refunds.return_surplus(payable_id=payable_id, now=now)
+
+
 def locked_with_order(payable_id: int) -> tuple[SpotOrder, Payable]:
     """Return a payable and its spot order, both locked, the organisation before them. Rule: R5."""
     organisation_id, order_id = Payable.objects.values_list("organisation_id", "spot_order_id").get(

@@ -9,7 +9,9 @@ from billing.enums import InvoiceKind
 from billing.models import Invoice
 from core import clock, work
 from core.models import Mail, Work
+from core.work import Job
 from gateway_sandbox import Sandbox
+from payments import jobs, tasks
 from payments.enums import ChargeState, Hold, Initiator, PayableKind, PayableState, Unserved
 from payments.models import Payable
 from payments.queries import payables
@@ -421,6 +423,36 @@ def test_money_told_of_after_the_order_was_given_up_goes_back(
     assert placed.state == SpotState.REFUNDED
     assert placed.sums == (PayableState.VOID, 5_500, 5_500, 5_500)
     assert sandbox.ledger.taken("JPY") == 0
+
+
+@pytest.mark.parametrize("first", [jobs.COLLECT, jobs.SERVE_SPOT])
+def test_a_closed_order_says_that_its_money_goes_back_whichever_work_finds_it_first(
+    first: Job, placed: Placed, sandbox: Sandbox
+) -> None:
+    sandbox.paypal.pending()
+    charge = spotted.pay(placed)
+    _close_past_the_guard(placed)
+    sandbox.paypal.complete(sandbox.ledger.captures[0])
+    charges.look(charge_id=charge.pk, now=NOW + MINUTES)
+
+    _do(first, placed)
+    backs.tick(NOW + 2 * MINUTES)
+    for job in (jobs.SERVE_SPOT, jobs.COLLECT):
+        _do(job, placed)
+    backs.tick(NOW + 3 * MINUTES)
+
+    order = SpotOrder.objects.get()
+    assert (order.state, order.closed_why) == (SpotState.REFUNDED, Unserved.ENDED)
+    assert placed.sums == (PayableState.VOID, 5_500, 5_500, 5_500)
+    assert (sandbox.ledger.taken("JPY"), len(sandbox.ledger.refunds)) == (0, 1)
+    assert spotted.unsound() == []
+
+
+def _do(job: Job, placed: Placed) -> None:
+    """Do one piece of work alone, whatever else waits."""
+    {jobs.COLLECT: tasks.collect, jobs.SERVE_SPOT: tasks.serve_spot}[job](
+        {"payable_id": placed.payable.pk}, NOW + MINUTES
+    )
 
 
 def _close_past_the_guard(placed: Placed) -> None:
