@@ -2,7 +2,7 @@
 
 import enum
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -58,11 +58,8 @@ def coming(
     """
     today = now.astimezone(zone).date()
     found: dict[date, list[Item]] = defaultdict(list)
-    for category in Category:
-        for span in timeline.of(category):
-            on = span.from_at.astimezone(zone).date()
-            if span.from_at > now:
-                found[on].append(_of_span(span, category, on, timeline))
+    for on, item in _contracted(timeline, now, zone):
+        found[on].append(item)
     for spot in spots:
         if spot.first_on > today:
             found[spot.first_on].append(Item(Kind.SPOT_BEGINS, spot))
@@ -82,6 +79,24 @@ def held_after(timeline: Timeline, on: date, zone: ZoneInfo) -> dict[Category, S
     """Return what is contracted from the first instant of a day on."""
     instant = start_of_day(on, zone)
     return {category: timeline.at(category, instant) for category in Category}
+
+
+def _contracted(timeline: Timeline, now: datetime, zone: ZoneInfo) -> Iterator[tuple[date, Item]]:
+    """Yield what begins of plans and main contracts, and on which day."""
+    renewed: set[date] = set()
+    for category in Category:
+        for span in timeline.of(category):
+            if span.from_at > now:
+                on = span.from_at.astimezone(zone).date()
+                item = _of_span(span, category, on, timeline)
+                if item.kind is Kind.RENEWED:
+                    renewed.add(on)
+                yield on, item
+    for term in timeline.terms:
+        # A renewal of the same plan changes nothing but the last day; it is still one to take back.
+        is_ahead = term.first_on > now.astimezone(zone).date()
+        if term.months_before and is_ahead and term.first_on not in renewed:
+            yield term.first_on, Item(Kind.RENEWED)
 
 
 def _of_span(span: Span, category: Category, on: date, timeline: Timeline) -> Item:

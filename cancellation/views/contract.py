@@ -22,7 +22,7 @@ from cancellation.rules.coming import Coming, Item, Kind, coming, held_after
 from cancellation.views import told
 from core.money import written
 from core.months import BillingMonth, last_day
-from core.templatetags.writing import moment
+from core.templatetags.writing import day, moment
 from ordering.queries import spots as spot_queries
 from ordering.queries.positions import Position
 from ordering.views import contract as ordering
@@ -34,6 +34,7 @@ from plans.rules.timeline import Timeline
 from seats.queries import capacity as capacities
 from seats.rules.capacity import Capacity
 from spot_orders import queries as spot_orders
+from spot_orders.models import SpotOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +96,25 @@ def _days(organisation: Organisation, position: Position) -> list[Day]:
         return []
     ids = {each.number: each.public_id for each in spot_queries.contracts_of(organisation)}
     capacity = capacities.capacity(organisation)
-    pages = _Pages(organisation, {number: str(found_id) for number, found_id in ids.items()})
+    pages = _Pages(
+        organisation,
+        {number: str(found_id) for number, found_id in ids.items()},
+        tuple(spot_orders.depending_on(organisation, position.today)),
+    )
     return [_day(each, timeline, capacity, pages, position) for each in found]
 
 
 @dataclass(frozen=True, slots=True)
 class _Pages:
-    """Where what is to come is taken back, or looked at."""
+    """Where what is to come is taken back, or looked at. `depending`: what might need a renewal."""
 
     organisation: Organisation
     spots: dict[str, str]
+    depending: tuple[SpotOrder, ...]
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.organisation.closed_on is not None
 
     def of(self, name: str, **kwargs: object) -> str:
         return reverse(name, kwargs={"organisation": self.organisation.public_id, **kwargs})
@@ -113,7 +123,7 @@ class _Pages:
 def _day(
     found: Coming, timeline: Timeline, capacity: Capacity, pages: _Pages, position: Position
 ) -> Day:
-    entries = tuple(_entry(item, pages, position) for item in found.items)
+    entries = tuple(_entry(item, found.on, pages) for item in found.items)
     if any(item.kind is Kind.CLOSES for item in found.items):
         return Day(found.on, entries, "–", "–", "1")
     held = held_after(timeline, found.on, position.zone)
@@ -152,16 +162,12 @@ def _fee(on: date, timeline: Timeline, position: Position) -> str:
     return written(net + tax, position.organisation.currency)
 
 
-def _entry(item: Item, pages: _Pages, position: Position) -> Entry:
+def _entry(item: Item, on: date, pages: _Pages) -> Entry:
     match item.kind:
         case Kind.BEGINS:
             return Entry(_("Your main contract begins"))
         case Kind.RENEWED:
-            return Entry(
-                _("The ordered renewal begins"),
-                pages.of("order_withdraw"),
-                _("Withdraw the renewal"),
-            )
+            return _renewed(on, pages)
         case Kind.RENEWS:
             return Entry(
                 _("The next term is ordered by itself, at the price on sale that day"),
@@ -169,11 +175,10 @@ def _entry(item: Item, pages: _Pages, position: Position) -> Entry:
                 _("Switch automatic renewal off"),
             )
         case Kind.FREE:
-            return Entry(
-                _("Your main contract is over; the free plan follows"),
-                pages.of("order_renew"),
-                _("Renew now"),
-            )
+            text = _("Your main contract is over; the free plan follows")
+            if pages.is_cancelled:
+                return Entry(text)
+            return Entry(text, pages.of("order_renew"), _("Renew now"))
         case Kind.REPRICED:
             return Entry(_("A new version of your plan, as announced"))
         case Kind.SPOT_BEGINS | Kind.SPOT_ENDS:
@@ -184,6 +189,24 @@ def _entry(item: Item, pages: _Pages, position: Position) -> Entry:
                 pages.of("cancellation_withdraw"),
                 _("Withdraw the cancellation"),
             )
+
+
+def _renewed(on: date, pages: _Pages) -> Entry:
+    """Return the renewal, to be withdrawn unless a spot order needs it. Rule: S2-13."""
+    needed_by = next((each for each in pages.depending if each.until_on > on), None)
+    if needed_by is None:
+        return Entry(
+            _("The ordered renewal begins"), pages.of("order_withdraw"), _("Withdraw the renewal")
+        )
+    return Entry(
+        _(
+            "The ordered renewal begins. It cannot be withdrawn, because spot order %(number)s needs it"
+            " until %(day)s."
+        )
+        % {"number": needed_by.number, "day": day(last_day(needed_by.until_on))},
+        pages.of("order_spot_order", order=needed_by.public_id),
+        _("See the order"),
+    )
 
 
 def _spot(item: Item, pages: _Pages) -> Entry:

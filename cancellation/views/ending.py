@@ -228,9 +228,10 @@ def _of_preview(request: PortalRequest, preview: Preview) -> dict[str, Any]:
         "last_on": preview.last_on,
         "facts": told.facts(preview),
         "bills": told.bills(preview.last_bills, currency),
-        "opens": told.opens(preview.owed),
+        "opens": told.opens(preview),
         "refunds": preview.refunds_under_way,
         "spots": told.spots(preview.spots, currency),
+        "unpaid": told.unpaid(preview),
         "contract_url": _contract(request),
     }
 

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from billing.rules.forecast import MonthForecast
 from cancellation.models import Cancellation, Review
-from cancellation.queries.preview import EndingSpot, Owed, Preview
+from cancellation.queries.preview import EndingSpot, Preview
 from cancellation.rules.binding import Kind
 from core import words
 from core.money import written
@@ -142,16 +142,30 @@ def bills(months: Sequence[MonthForecast], currency: str) -> list[Bill]:
     return [_bill(each, currency) for each in months]
 
 
-def opens(owed: Sequence[Owed]) -> list[Open]:
-    """Return what is open; it stays due whatever ends."""
+def opens(preview: Preview) -> list[Open]:
+    """Return what is open; it stays due whatever ends, but for an order that lapses with it."""
+    lapsing = preview.unpaid_order.pk if preview.unpaid_order else None
     return [
         Open(
             each.payable.number,
             written(each.balance, each.payable.currency),
             _("a payment is under way") if each.is_undecided else _("stays due"),
         )
-        for each in owed
+        for each in preview.owed
+        if each.is_undecided or each.payable.spot_order_id != (lapsing or 0)
     ]
+
+
+def unpaid(preview: Preview) -> str:
+    """Say what becomes of a spot order that is not paid; nothing where there is none."""
+    order = preview.unpaid_order
+    if order is None:
+        return ""
+    if last_day(order.until_on) <= preview.last_on:
+        return _("The order %(number)s is not paid. It can be paid until it lapses.") % {
+            "number": order.number
+        }
+    return _("The order %(number)s, which is not paid, is given up.") % {"number": order.number}
 
 
 def spots(ending: Sequence[EndingSpot], currency: str) -> list[Spot]:

@@ -27,7 +27,7 @@ from plans.models import MainContract
 from plans.queries import contracts as plans
 from plans.rules.price_changes import first_day
 from plans.rules.renewals import ordered_on
-from plans.rules.timeline import Span
+from plans.rules.timeline import Span, Term
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,11 @@ def dates(request: PortalRequest) -> HttpResponse:
 
 def _facts(position: Position) -> list[consequences.Fact]:
     term, span = position.last_term, position.paid
-    if term is None or span is None:
+    closed_on = position.organisation.closed_on
+    if term is None or span is None or (closed_on is not None and closed_on <= position.today):
         return []
+    if closed_on is not None and closed_on < term.end_on:
+        return _facts_cancelled(position, term, span, closed_on)
     running = position.contracted.term_on(position.today)
     found = []
     if running is not None:
@@ -135,12 +138,30 @@ def _facts(position: Position) -> list[consequences.Fact]:
     ]
 
 
+def _facts_cancelled(
+    position: Position, term: Term, span: Span, closed_on: date
+) -> list[consequences.Fact]:
+    """Say of a main contract that its customer leaves before its end. Rule: S1-29."""
+    return [
+        consequences.Fact(
+            _("Contract period"),
+            _("until %(day)s, because you have cancelled; it would have run until %(end)s")
+            % {"day": day(last_day(closed_on)), "end": day(last_day(term.end_on))},
+        ),
+        consequences.Fact(_("Still to run"), _span_left(position.today, closed_on)),
+        consequences.Fact(_("Plan"), shown.name(span.terms, span.steps)),
+        consequences.Fact(_("Fee"), consequences.fee(position, span)),
+    ]
+
+
 def _left(position: Position) -> str:
     """Say how long the last term still runs, or when it begins."""
     term = position.last_term
-    if term is None:
-        return ""
-    months, days = remaining(position.today, term.end_on)
+    return _span_left(position.today, term.end_on) if term else ""
+
+
+def _span_left(today: date, end_on: date) -> str:
+    months, days = remaining(today, end_on)
     in_days = ngettext("%(days)s day", "%(days)s days", days) % {"days": days}
     if not months:
         return in_days

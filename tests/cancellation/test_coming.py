@@ -72,8 +72,10 @@ def test_the_end_of_a_term_is_the_return_to_the_free_plan() -> None:
 def test_a_renewal_takes_the_place_of_the_return() -> None:
     renewed = renew(_contracted(), STARTER, steps=1, months=1, now=NOW, zone=TOKYO)
 
-    # The same plan goes on: nothing changes but at the end of the second term.
-    assert _told(renewed) == [(date(2027, 1, 10), [Kind.FREE])]
+    assert _told(renewed) == [
+        (date(2026, 12, 10), [Kind.RENEWED]),
+        (date(2027, 1, 10), [Kind.FREE]),
+    ]
 
 
 def test_a_renewal_with_more_steps_is_told_of() -> None:
