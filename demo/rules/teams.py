@@ -27,44 +27,53 @@ _GROUPS = {
     Language.JA: ("営業部", "開発部", "サポート"),
     Language.EN: ("Sales", "Engineering", "Support"),
 }
+SEASONAL = {Language.JA: "短期スタッフ", Language.EN: "Seasonal staff"}
 # Of a hundred: how many have not come yet, and how many have left again.
 _WAITING, _GONE = 8, 6
 
 
 @dataclass(frozen=True, slots=True)
 class Colleague:
-    """A person who is registered in a `month` of the story, on a day of it.
+    """A person beside those of the story.
 
-    `came`: has signed in since; `is_gone`: was deactivated by hand afterwards.
+    `came`: has signed in since; `is_gone`: was deactivated by hand after some weeks.
     """
 
     name: str
     local: str
-    month: int
-    day: int
     group: str
     came: bool
-    is_gone: bool
+    is_gone: bool = False
 
 
-def colleagues(customer: Customer, number: int, *, seed: int) -> Iterator[Colleague]:
-    """Yield a customer's further people, by the month in which they come. The same seed, the same people."""
+def colleagues(
+    customer: Customer, number: int, *, seed: int
+) -> Iterator[tuple[Colleague, int, int]]:
+    """Yield a customer's further people, each with the month of the story and the day of coming.
+
+    The same seed gives the same people.
+    """
     chance = Random(f"{seed}:{customer.reference}:team")
     first = customer.choices[0].month
-    names = _names(customer.language)
-    chance.shuffle(names)
+    names = shuffled_names(customer, chance)
     months = sorted(chance.randint(first, LAST) for _ in range(number))
     for (name, local), month in zip(names, months, strict=False):
         lot = chance.randrange(100)
-        yield Colleague(
+        colleague = Colleague(
             name=name,
             local=local,
-            month=month,
-            day=chance.randint(2, 27),
             group=chance.choice(_GROUPS[customer.language]),
             came=lot >= _WAITING,
             is_gone=lot >= 100 - _GONE,
         )
+        yield colleague, month, chance.randint(2, 27)
+
+
+def shuffled_names(customer: Customer, chance: Random) -> list[tuple[str, str]]:
+    """Return made-up names in the customer's language, each with what stands before the @."""
+    names = _names(customer.language)
+    chance.shuffle(names)
+    return names
 
 
 def _names(language: Language) -> list[tuple[str, str]]:

@@ -13,8 +13,10 @@ from core.models import Mail, Work
 from demo.rules.customers import Customer, Pays
 from payments.enums import JourneyPurpose, PayableState
 from payments.models import Charge, Payable
-from payments.services import charges, collecting, journeys, methods
+from payments.services import charges, collecting, journeys, methods, spots
+from payments.services.charges import Shown
 from payments.services.journeys import Traveller
+from spot_orders.models import SpotOrder
 
 # A little after the days on which a declined charge is tried again. Rule: B-14.
 _TRIES = tuple(timedelta(days=days, minutes=1) for days in (0, 1, 3, 7))
@@ -69,7 +71,18 @@ def collect(billed_at: datetime, until: datetime) -> None:
         # PayPal's books are to say when it was paid, as ours do: they are compared each night.
         taken = Charge.objects.filter(created_at=at, gateway="paypal").exclude(capture="")
         for capture in taken.values_list("capture", flat=True):
-            _act({"act": "date_capture", "id": capture, "at": at.isoformat()})
+            _date(capture, at)
+
+
+def pay(order: SpotOrder, root: User, at: datetime) -> None:
+    """Pay a spot order with the registered method, as its root would have on an earlier day."""
+    with clock.fixed_at(at):
+        charge = spots.pay_with_method(
+            order_id=order.pk, shown=Shown(order.gross), actor=f"user:{root.pk}", now=at
+        )
+    charge.refresh_from_db()
+    if charge.gateway == "paypal":
+        _date(charge.capture, at)
 
 
 def forget_letters(now: datetime) -> None:
@@ -115,6 +128,10 @@ def _register_paid(
     )
     _act({"act": "approve_member", "id": method.payer})
     methods.look_at(method_id=method.pk, now=at)
+
+
+def _date(capture: str, at: datetime) -> None:
+    _act({"act": "date_capture", "id": capture, "at": at.isoformat()})
 
 
 def _profile(customer: Customer, root: User) -> Mapping[str, str]:

@@ -20,7 +20,7 @@ from core import audit
 from core.enums import WorkState
 from core.models import Mail, Work
 from core.months import BillingMonth, start_of_day
-from demo.rules import shape, teams
+from demo.rules import seasons, shape, teams
 from demo.rules.customers import (
     CUSTOMERS,
     LAST,
@@ -30,7 +30,7 @@ from demo.rules.customers import (
     LateEvent,
     Pays,
 )
-from demo.services import payers
+from demo.services import payers, spots
 from demo.services import teams as joining
 from plans import queries as plans_queries
 from plans import services as plans
@@ -78,7 +78,7 @@ class Size:
 
     months: int = LAST + 1
     large_events: int = 40_000
-    team: int = 30
+    team: int = seasons.TEAM
     seed: int = 1
 
 
@@ -96,6 +96,10 @@ class _Story:
     def month(self, number: int) -> BillingMonth:
         """Return the month in which a month of the story falls, however many there are."""
         return self.months[number * (len(self.months) - 1) // LAST]
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(self.zone).date()
 
     def at(self, choice: Choice) -> datetime:
         month = self.month(choice.month)
@@ -124,6 +128,7 @@ def make(size: Size, *, now: datetime, tell: Tell) -> tuple[list[SignIn], str]:
         story.can_pay = _find_sandbox(tell)
         for month in months:
             _live(story, month)
+        _choose_who_stays(story)
         payers.forget_letters(now)
         # What past months left to the worker is due from now on: it is not late.
         Work.objects.filter(state=WorkState.DUE, due_at__lt=now).update(due_at=now)
@@ -137,11 +142,11 @@ def _live(story: _Story, month: BillingMonth) -> None:
     for customer in CUSTOMERS:
         _choose(story, customer, month)
     _renew(story, month)
+    _order(story, month)
     _grow(story, month)
     present = [customer for customer in CUSTOMERS if _since(story, customer) <= month.last_day]
     ends_at = min(month.ends_at(story.zone) - timedelta(seconds=1), story.now)
-    for organisation_id in due.organisations(ends_at.astimezone(story.zone).date()):
-        settling.settle(organisation_id=organisation_id, now=ends_at)
+    _settle(story, month)
     events = _ingest(story, _rows(story, present, month, ends_at), ends_at)
     corrected_at = start_of_day(month.first_day, story.zone) + timedelta(days=8, hours=1)
     if corrected_at <= story.now:
@@ -164,15 +169,72 @@ def _grow(story: _Story, month: BillingMonth) -> None:
         if _since(story, customer) > month.last_day:
             continue
         first_at = story.at(customer.choices[0]) + timedelta(hours=1)
-        those = []
-        for each in teams.colleagues(customer, story.size.team, seed=story.size.seed):
-            day = month.first_day + timedelta(days=each.day - 1)
-            at = max(start_of_day(day, story.zone) + timedelta(hours=9, minutes=each.day), first_at)
-            if story.month(each.month) == month and at <= story.now:
-                those.append((each, at))
+        those = [
+            (each, max(at, first_at))
+            for each, at in _who_comes(story, customer)
+            if max(at, first_at) <= story.now and BillingMonth.containing(at, story.zone) == month
+        ]
         if those:
             secret = shape.password(story.size.seed, customer.reference)
-            joining.join(customer, those, password=_hashed(secret), now=story.now)
+            joining.join(
+                customer,
+                sorted(those, key=lambda each: each[1]),
+                password=_hashed(secret),
+                now=story.now,
+            )
+
+
+def _who_comes(story: _Story, customer: Customer) -> Iterator[tuple[teams.Colleague, datetime]]:
+    """Yield the people beside those of the story, and when each is registered."""
+    size = story.size
+    number = seasons.regulars(customer, size.team)
+    for each, coming, day in teams.colleagues(customer, number, seed=size.seed):
+        first_day = story.month(coming).first_day
+        yield each, _in_the_morning(story, first_day + timedelta(days=day - 1), day)
+    season = seasons.season(customer)
+    if season and season.helpers and story.can_pay:
+        late = seasons.helpers(customer, season, today=story.today, team=size.team, seed=size.seed)
+        for minute, (each, on) in enumerate(late):
+            yield each, _in_the_morning(story, on, minute)
+
+
+def _in_the_morning(story: _Story, day: date, minute: int) -> datetime:
+    return start_of_day(day, story.zone) + timedelta(hours=9, minutes=minute)
+
+
+def _order(story: _Story, month: BillingMonth) -> None:
+    """Have customers order accounts for some months, pay for them, and be without them again."""
+    if not story.can_pay:
+        return
+    for customer in CUSTOMERS:
+        season = seasons.season(customer)
+        for order in season.orders if season else ():
+            at = _in_the_morning(story, order.placed_on(story.today), 20)
+            at = at if order.is_paid else story.now - timedelta(minutes=25)
+            if BillingMonth.containing(at, story.zone) == month:
+                spots.order(customer, order, today=story.today, at=at)
+
+
+def _settle(story: _Story, month: BillingMonth) -> None:
+    """Carry out the ends of contracts in a month, each on its day."""
+    for day in month.days():
+        at = start_of_day(day, story.zone) + timedelta(minutes=2)
+        if at <= story.now:
+            for organisation_id in due.organisations(day):
+                settling.settle(organisation_id=organisation_id, now=at)
+
+
+def _choose_who_stays(story: _Story) -> None:
+    """Have roots choose who stays when a spot contract ends, and one customer cancel."""
+    for customer in CUSTOMERS:
+        season = seasons.season(customer)
+        if season and story.can_pay:
+            spots.choose(customer, season, story.now)
+        if customer.reference == seasons.LEAVES:
+            since = story.months[-1].starts_at(story.zone) + timedelta(hours=9)
+            at = min(story.now, max(since, story.now - seasons.LEFT_BEFORE))
+            secret = shape.password(story.size.seed, customer.reference)
+            spots.leave(customer, password=secret, at=at)
 
 
 # One for all of an organisation: a hash is slow on purpose, and there are many people.

@@ -2,6 +2,7 @@ import stat
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -9,10 +10,13 @@ from django.db.models import Sum
 from pytest_django import Settings
 
 from accounts.models import Membership, Organisation, User
+from accounts.queries import accounts_in_use
 from billing.enums import LineKind, MonthOutcome
 from billing.models import BilledMonth, Invoice, InvoiceLine
+from cancellation.models import Cancellation
 from core import books, clock
 from core.models import Mail, Work
+from core.months import BillingMonth
 from demo.rules import shape
 from demo.rules.customers import CUSTOMERS
 from gateway_sandbox import Sandbox
@@ -20,7 +24,10 @@ from payments.enums import ChargeState, MethodState, PayableState
 from payments.models import Charge, Payable
 from payments.services import reconcile
 from plans.models import MainContract, VendorVersion
-from seats.models import GroupMember
+from seats.models import Deactivation, GroupMember
+from seats.queries import leaving
+from seats.services import warnings
+from spot_orders.models import SpotOrder
 from tests import make
 from tests.payments.conftest import sandbox
 from usage.models import DailyUsage, UsageEvent
@@ -30,6 +37,7 @@ __all__ = ["sandbox"]
 pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
+TOKYO = ZoneInfo("Asia/Tokyo")
 SMALL = ["--months=3", "--large-events=300", "--team=2"]
 
 
@@ -58,7 +66,7 @@ def test_demo_data_fill_an_empty_portal_with_sound_books(
 
     said = demo_data("--if-empty", "--months=4", "--large-events=400", "--team=2")
 
-    assert Organisation.objects.count() == len(CUSTOMERS) == 11
+    assert Organisation.objects.count() == len(CUSTOMERS) == 14
     assert set(Organisation.objects.values_list("country", flat=True)) == {"JP", "US", "DE"}
     assert set(Invoice.objects.values_list("currency", flat=True)) == {"JPY", "USD"}
     assert set(BilledMonth.objects.values_list("outcome", flat=True)) == set(MonthOutcome)
@@ -83,7 +91,7 @@ def test_demo_data_fill_an_empty_portal_with_sound_books(
     assert books.breaches(since=None, now=NOW) == []
     told = sign_ins(file.read_text(encoding="utf-8"))
     assert len(told) == sum(len(customer.people) for customer in CUSTOMERS) + 1
-    assert len(told) < Membership.objects.count() <= len(told) + 2 * len(CUSTOMERS)
+    assert len(told) < Membership.objects.count() <= len(told) + 3 * len(CUSTOMERS)
     assert GroupMember.objects.exists()
     assert file.stat().st_mode & 0o777 == 0o600
     assert sign_ins(said) == []
@@ -125,6 +133,59 @@ def test_demo_customers_pay_at_the_sandbox(
     window = reconcile.default_window("paypal", NOW)
     run = reconcile.reconcile(slug="paypal", since=window.since, until=window.until, now=NOW).run
     assert (run.different, run.matched) == (0, taken.filter(gateway="paypal").count())
+
+
+def test_demo_customers_need_more_accounts_for_some_weeks(sandbox: Sandbox) -> None:
+    demo_data("--months=4", "--large-events=300", "--team=20")
+
+    orders = {
+        (order.organisation.reference, order.state, str(order.first_on), str(order.end_on))
+        for order in SpotOrder.objects.select_related("organisation")
+    }
+    assert orders == {
+        ("tsumugi-events", "paid", "2026-09-28", "2026-11-28"),
+        ("tsumugi-events", "paid", "2026-11-25", "2027-01-25"),
+        ("tanpopo-care", "paid", "2026-10-13", "2026-11-13"),
+        ("aoba-sensing", "placed", "2026-11-26", "2027-01-26"),
+    }
+    runs, waits = (
+        Organisation.objects.get(reference=each) for each in ("tsumugi-events", "aoba-sensing")
+    )
+    outlook = leaving.outlook(runs, now=NOW)
+    assert [str(each.at.astimezone(TOKYO).date()) for each in outlook.expected][:1] == [
+        "2026-11-28"
+    ]
+    assert 0 < outlook.expected[0].count < 20
+    assert runs.memberships.filter(is_protected=True).count() == 3
+    assert runs.memberships.filter(leave_order=1).count() == 1
+    given = warnings.give(organisation_ids=[runs.pk, waits.pk], now=NOW)
+    assert [(each.organisation, str(each.on), each.stage) for each in given][:1] == [
+        (runs, "2026-11-28", 7)
+    ]
+    (ended,) = Deactivation.objects.all()
+    assert (ended.organisation.reference, ended.cause) == ("tanpopo-care", "spot_end")
+    assert str(ended.at.astimezone(TOKYO)) == "2026-11-13 00:02:00+09:00"
+    assert ended.count == Membership.objects.filter(deactivation_id=ended.pk).count() > 0
+    assert accounts_in_use(ended.organisation_id) == 19
+    payable = Payable.objects.get(spot_order__organisation=waits)
+    assert (payable.state, payable.captured) == (PayableState.OPEN, 0)
+    assert [str(breach) for breach in books.breaches(now=NOW)] == []
+
+
+@pytest.mark.parametrize("today", ["2026-11-01", "2028-02-29"])
+def test_a_demo_customer_has_cancelled_on_whatever_day(today: str, sandbox: Sandbox) -> None:
+    now = datetime.fromisoformat(f"{today}T00:10+09:00")
+    with clock.fixed_at(now):
+        call_command("demo_data", *SMALL, stdout=StringIO())
+
+    (cancelled,) = Cancellation.objects.all()
+    assert cancelled.organisation.reference == "yamabiko-audio"
+    assert cancelled.end_on == BillingMonth.containing(now, TOKYO).next.first_day
+    assert cancelled.ordered_at <= now
+    assert Work.objects.filter(kind="cancellation.make_receipt").count() == 1
+    assert SpotOrder.objects.filter(state="paid", ended_at=None).count() == 2
+    assert SpotOrder.objects.filter(state="placed").count() == 1
+    assert [str(breach) for breach in books.breaches(now=now)] == []
 
 
 def test_demo_data_are_the_same_for_one_seed() -> None:

@@ -1,8 +1,9 @@
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from demo.rules import shape, teams
+from core.months import add_months
+from demo.rules import seasons, shape, teams
 from demo.rules.customers import CUSTOMERS, LAST, LATE_EVENTS, Customer
 from demo.rules.shape import Event
 
@@ -68,6 +69,32 @@ def test_colleagues_are_the_same_for_a_seed_and_nobody_twice() -> None:
         assert those == list(teams.colleagues(customer, 30, seed=1))
         assert those != list(teams.colleagues(customer, 30, seed=2))
         assert len(
-            {each.local for each in those} | {each[2] for each in customer.people}
+            {each.local for each, *_ in those} | {each[2] for each in customer.people}
         ) == 30 + len(customer.people)
-        assert all(customer.choices[0].month <= each.month <= LAST for each in those)
+        assert all(customer.choices[0].month <= month <= LAST for _, month, _ in those)
+
+
+def test_helpers_come_in_the_first_order_and_are_none_of_the_regulars() -> None:
+    for customer in CUSTOMERS:
+        season = seasons.season(customer)
+        if season is None or not season.helpers:
+            continue
+        today = date(2026, 11, 22)
+        regulars = teams.colleagues(customer, season.regulars, seed=1)
+        late = list(seasons.helpers(customer, season, today=today, team=seasons.TEAM, seed=1))
+
+        assert len(late) == season.helpers
+        assert {each.local for each, _ in late}.isdisjoint(each.local for each, *_ in regulars)
+        first_on = season.orders[0].first_on(today)
+        assert {on for _, on in late} <= {first_on + timedelta(days=day) for day in range(1, 20)}
+
+
+def test_the_orders_of_a_season_lie_around_any_day() -> None:
+    for day in range(1_500):
+        today = date(2026, 1, 1) + timedelta(days=day)
+        running, coming = (each.first_on(today) for each in seasons.SEASONS[0].orders)
+        (ended,) = (each.first_on(today) for each in seasons.SEASONS[1].orders)
+
+        assert today + timedelta(days=3) <= add_months(running, 2) <= today + timedelta(days=6)
+        assert coming == today + timedelta(days=3) <= add_months(running, 2)
+        assert today - timedelta(days=12) <= add_months(ended, 1) <= today - timedelta(days=9)
