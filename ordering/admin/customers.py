@@ -1,7 +1,7 @@
 """Staff act for a customer: the root's own orders, with a reason, through the same services. Rule: R12."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django import forms
 from django.contrib import admin
@@ -25,13 +25,11 @@ from ordering.rules.guards import (
     Overdue,
     SpotDependsOnRenewal,
     TooManyAccounts,
-    Waiver,
 )
 from payments.admin.customers import CustomerAdmin
 from payments.admin.office import Act, Doing, Fact, Refused
 from payments.admin.payables import HINDRANCES
 from payments.admin.written import Label
-from payments.queries import spots
 from plans.enums import Category
 from plans.rules.price_changes import first_day
 from plans.rules.timeline import (
@@ -113,23 +111,23 @@ def _preview(doing: Doing) -> Sequence[Fact]:
     except Refusal as refusal:
         raise Refused(_words(refusal)) from refusal
     doing.carried["review"] = str(shown.public_id)
-    cut = _cut(quote, organisation) if Waiver.SPOTS in form.waivers else []
+    cut = _cut(shown, organisation.currency)
     return [*_contracted(quote, doing.now), *cut, *_bills(quote, organisation.currency)]
 
 
-def _cut(quote: Quote, organisation: Organisation) -> list[Fact]:
-    """Return the spot contracts that would lose their cover, and what is credited of them. Rule: S2-13."""
-    last = quote.proposal.after.last_term
+def _cut(shown: Review, currency: str) -> list[Fact]:
+    """Return the spot contracts that lose their cover, and what is credited of them, as the review binds it.
+
+    Rule: S2-13.
+    """
     facts: list[Fact] = []
-    for each in spots.cut_at(organisation, last.end_on) if last else []:
-        amount = money_in_text(each.gross, each.order.currency)
-        said = _("ends on %(day)s, %(amount)s credited") % {
-            "day": day(each.on - timedelta(days=1)),
-            "amount": amount,
-        }
-        if each.on == each.order.first_on:
-            said = _("does not begin, %(amount)s credited") % {"amount": amount}
-        facts.append((_("Spot contract %(number)s") % {"number": each.order.number}, said))
+    for each in shown.shown.get("cut", []):
+        amount = money_in_text(each["gross"], currency)
+        said = _("does not begin, %(amount)s credited") % {"amount": amount}
+        if each["begins"]:
+            last = date.fromisoformat(each["on"]) - timedelta(days=1)
+            said = _("ends on %(day)s, %(amount)s credited") % {"day": day(last), "amount": amount}
+        facts.append((_("Spot contract %(number)s") % {"number": each["order"]}, said))
     return facts
 
 

@@ -18,7 +18,7 @@ from ordering.rules import acts, binding, guards
 from ordering.rules.acts import Act, Market
 from ordering.rules.binding import Party
 from ordering.rules.guards import Circumstances, Dependent, Waiver
-from payments.queries import methods, payables
+from payments.queries import methods, payables, spots
 from payments.queries.methods import Methods
 from plans import queries as plans
 from plans.models import VendorVersion
@@ -73,6 +73,8 @@ def proposal(
     coming = price_changes.coming(organisation.currency, now.astimezone(zone).date())
     shown = prices.foreseen(before, coming, zone), prices.foreseen(after, coming, zone)
     bound = binding.binding(*shown, party(organisation, vendor), now=now, zone=zone)
+    if Waiver.SPOTS in waivers:
+        bound["cut"] = _cut(organisation, after)
     return Proposal(act, before, after, shown, bound, zone, sold.offers)
 
 
@@ -92,6 +94,21 @@ def quote(
         for each in made.shown
     )
     return Quote(made, rules.compare(before, after))
+
+
+def _cut(organisation: Organisation, after: Timeline) -> list[Json]:
+    """Return which spot contracts an order cuts, and what is credited of each. Rule: S2-13, F54."""
+    if after.last_term is None:
+        return []
+    return [
+        {
+            "order": each.order.number,
+            "on": each.on.isoformat(),
+            "begins": each.on > each.order.first_on,
+            "gross": each.gross,
+        }
+        for each in spots.cut_at(organisation, after.last_term.end_on)
+    ]
 
 
 def party(organisation: Organisation, vendor: VendorVersion) -> Party:

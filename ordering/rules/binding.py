@@ -42,6 +42,7 @@ class Kind(enum.StrEnum):
     PRICE = "price"
     PROMISE = "promise"
     TAX = "tax"
+    SPOTS = "spots"
     DATES = "dates"
 
 
@@ -99,6 +100,8 @@ def differences(shown: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Diffe
         found.append(Difference(Kind.MONTH))
     if shown["before"] != now["before"]:
         found.append(Difference(Kind.CONTRACT))
+    if shown.get("cut") != now.get("cut"):
+        found.append(Difference(Kind.SPOTS))
     found += _of_terms(_last_of_plans(shown), _last_of_plans(now))
     if not found and _fees_of(shown, "net") == _fees_of(now, "net"):
         found += [Difference(Kind.TAX)] * (_fees_of(shown, "tax") != _fees_of(now, "tax"))

@@ -79,8 +79,9 @@ def save(
 
     What differs from what was shown is shown again, in a review of its own. `reason`: why staff act
     for a customer; `waivers`: what they let pass, for that reason; spot contracts that lose their cover
-    by it are cut and credited at once. Raises Expired or Refusal, ReasonMissing, Review.DoesNotExist, and
-    what `spots.cut_uncovered` does; nothing has changed then. Rule: S1-23, S1-25, S2-13, F51, F54.
+    by it are cut and credited at once, as they were shown. Raises Expired or Refusal, ReasonMissing,
+    Review.DoesNotExist, and what `spots.cut_uncovered` does; nothing has changed then.
+    Rule: S1-23, S1-25, S2-13, F51, F54.
     """
     if waivers and not reason.strip():
         raise ReasonMissing

@@ -183,6 +183,8 @@ def _difference(each: Mapping[str, Any], currency: str) -> str:
             }
         case Kind.TAX:
             return _("The tax on your fees has changed.")
+        case Kind.SPOTS:
+            return _("Other spot contracts lose their cover by it, or other amounts are credited.")
         case _:
             return _("The days from which it holds have changed.")
 
