@@ -44,11 +44,18 @@ class Held:
 
 
 def priced(position: Position, wish: Wish) -> Priced:
-    """Return a wish that may be ordered now. Raises Refusal: the contract or the guards forbid it.
-
-    Its tax is that of the day on which it is ordered. Rule: S2-04…S2-14, B-06, B-07.
-    """
+    """Return a wish that may be ordered now. Raises Refusal: the contract or the guards forbid it."""
     guards.check(position.circumstances)
+    return quoted(position, wish)
+
+
+def quoted(position: Position, wish: Wish) -> Priced:
+    """Return what a wish comes to, also where an overdue invoice or a missing method forbids to order.
+
+    Its tax is that of the day on which it is ordered. Raises Refusal: no contract carries it.
+    Rule: S2-04…S2-14, B-06, B-07.
+    """
+    guards.check_customer(position.circumstances)
     found = rules.offer(
         position.contracted,
         wish,
@@ -96,6 +103,21 @@ def licences_gross(added: Licences, position: Position) -> int:
 def window(position: Position) -> Window:
     """Return when a spot contract may start. Raises Refusal where none is possible. Rule: S2-12, S2-21."""
     guards.check(position.circumstances)
+    return quotable(position)
+
+
+def hindrance(position: Position) -> Refusal | None:
+    """Return why nothing may be ordered now of what may be quoted. Rule: S1-24, B-14."""
+    try:
+        guards.check(position.circumstances)
+    except Refusal as refusal:
+        return refusal
+    return None
+
+
+def quotable(position: Position) -> Window:
+    """Return when what is quoted may start: as `window`, whatever keeps it from being ordered now."""
+    guards.check_customer(position.circumstances)
     found = rules.window(
         position.contracted,
         now=position.market.now,

@@ -21,12 +21,17 @@ def check(circumstances: Circumstances) -> None:
 
     Raises Closed, Overdue, NoMethod.
     """
-    if circumstances.is_closed:
-        raise Closed
+    check_customer(circumstances)
     if circumstances.is_overdue:
         raise Overdue
     if not circumstances.has_method:
         raise NoMethod(circumstances.reviewing)
+
+
+def check_customer(circumstances: Circumstances) -> None:
+    """Refuse what would be sold to who is no customer any more. Raises Closed."""
+    if circumstances.is_closed:
+        raise Closed
 
 
 def check_agreed(current: int | None, agreed: int | None) -> None:

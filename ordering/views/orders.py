@@ -45,12 +45,13 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of the menu; `why_not` where it cannot be ordered now."""
+    """An entry of the menu; `why_not` where it cannot be ordered now, be it quoted at `quote_url`."""
 
     title: str
     lead: str
     url: str
     why_not: Told | None
+    quote_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,13 +275,15 @@ def _ask(form: forms.Order, refusal: TooManyAccounts) -> None:
 
 def _spot(position: Position) -> Entry:
     """Return the entry of spot orders, which have a wizard of their own. Rule: S2-21."""
+    here = reverse("order_spot", kwargs={"organisation": position.organisation.public_id})
     return Entry(
         title=_("Add Spot"),
         lead=_(
             "More accounts for some months inside your paid plan: paid once, ending by themselves."
         ),
-        url=reverse("order_spot", kwargs={"organisation": position.organisation.public_id}),
+        url=here,
         why_not=spots.why_not(position),
+        quote_url=here if spots.is_quoted(position) else "",
     )
 
 

@@ -70,7 +70,7 @@ class Preview:
 def preview(form: SpotSettings) -> Preview:
     """Return what a valid form leads to. Raises Refusal."""
     position, wish = form.position, form.wish()
-    priced = queries.priced(position, wish)
+    priced = queries.quoted(position, wish)
     allowed = with_wish(position.circumstances.capacity, wish, position.zone)
     currency, totals = priced.offer.currency, priced.totals
     shown = runs(priced.offer.months, priced_terms(priced), wish, currency)

@@ -36,11 +36,12 @@ from spot_orders.services import OperationTaken
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a page of settings is made of, read once."""
+    """What a page of settings is made of, read once. `hindrance`: why it is quoted, and not ordered."""
 
     position: Position
     window: Window
     terms: TermsOfUse | None
+    hindrance: Refusal | None
 
     def form(self, data: Mapping[str, Any] | None) -> forms.SpotOrder:
         return forms.SpotOrder(data, position=self.position, window=self.window, terms=self.terms)
@@ -54,15 +55,21 @@ def settings(request: PortalRequest) -> HttpResponse:
     now = clock.now()
     position = positions.position(request.organisation, now=now)
     try:
-        found = Settings(position, queries.window(position), plans.terms_of_use())
+        found = Settings(
+            position,
+            queries.quotable(position),
+            plans.terms_of_use(),
+            queries.hindrance(position),
+        )
     except Refusal as refusal:
-        made = _made(request) if request.method == "POST" else None
-        return redirect(order_page(made)) if made else _not_possible(request, position, refusal)
+        return _not_possible(request, position, refusal)
     if request.method != "POST":
         return _show(request, found, _asked(request, found))
     if "update" in request.POST:
         # Without JavaScript: the same settings, at an address that can be kept.
         return redirect(f"{_here(request)}?{urlencode(found.form(request.POST).query())}")
+    if found.hindrance is not None:
+        return _not_possible(request, position, found.hindrance)
     return _post(request, found, now)
 
 
@@ -73,6 +80,15 @@ def why_not(position: Position) -> Told | None:
     except Refusal as refusal:
         return told(refusal, position)
     return None
+
+
+def is_quoted(position: Position) -> bool:
+    """Return whether a spot order may be quoted, be it ordered or not."""
+    try:
+        queries.quotable(position)
+    except Refusal:
+        return False
+    return True
 
 
 def told(refusal: Refusal, position: Position) -> Told:
@@ -152,6 +168,8 @@ def _show(
     shown, why_not = _preview(form)
     is_part = bool(request.htmx) and request.method != "POST"
     terms = found.terms
+    if found.hindrance is not None:
+        refused = told(found.hindrance, found.position)
     context = {
         "organisation": request.organisation,
         "here": _here(request),
@@ -163,6 +181,7 @@ def _show(
         "why_not": None if request.method == "POST" else why_not,
         "refused": refused,
         "is_possible": True,
+        "is_quote_only": found.hindrance is not None,
         "is_part": is_part,
         "moves_months": is_part and request.htmx.trigger_name == "first_on",
     }
@@ -198,7 +217,10 @@ def _made(request: PortalRequest) -> SpotOrder | None:
 
 
 def _not_possible(request: PortalRequest, position: Position, refusal: Refusal) -> HttpResponse:
-    """Say why nothing of the kind can be ordered; what was sent is not ordered either."""
+    """Say why nothing of the kind can be ordered; what was sent is not ordered either, or was before."""
+    made = _made(request) if request.method == "POST" else None
+    if made is not None:
+        return redirect(order_page(made))
     context = {
         "organisation": request.organisation,
         "here": _here(request),

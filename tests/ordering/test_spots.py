@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import hypothesis
 import pytest
+from django.core.cache import caches
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from accounts.models import Organisation
 from billing.models import Invoice
 from core import clock
 from gateway_sandbox import Sandbox
+from ordering.views import spot_quote
 from payments.gateways import registry
 from payments.models import Charge, Payable
 from payments.services import charges, spots
@@ -791,6 +794,61 @@ def test_a_quote_is_a_pdf_of_the_settings() -> None:
     assert good.headers["Content-Type"] == "application/pdf"
     assert good.content.startswith(b"%PDF-")
     assert bad.headers["Location"] == f"{url('order_spot', organisation)}?accounts=150"
+
+
+@pytest.mark.parametrize("is_overdue", [False, True])
+def test_a_quote_is_had_before_anything_can_be_ordered(is_overdue: bool) -> None:
+    """Rule: S2-22: it is what money is asked for with, in house; S1-24, B-14 are about orders."""
+    organisation = kobo(has_method=is_overdue)
+    if is_overdue:
+        organisation.customer_since = date(2025, 12, 1)
+        owing.owed(organisation, overdue_at=NOW)
+    client = browser(organisation)
+    wish = {"accounts": "100", "first_on": "2026-02-01", "months": "1"}
+    here = f"{url('order_spot_quote', organisation)}?{urlencode(wish)}"
+
+    page = words(client.get(url("order_spot", organisation), wish))
+    menu = words(client.get(url("order", organisation)))
+    answer = client.get(here)
+
+    assert "This cannot be ordered now" in page
+    assert "¥5,500" in page
+    assert f'href="{here.replace("&", "&amp;")}"' in page
+    assert "Go to Payment Procedures" not in page
+    assert f'<a href="{url("order_spot", organisation)}">Prices and quotation</a>' in menu
+    assert answer.headers["Content-Type"] == "application/pdf"
+
+
+def test_on_the_free_plan_there_is_nothing_to_quote() -> None:
+    """Rule: S2-12."""
+    organisation = customers.kobo("free")
+    client = browser(organisation)
+    wish = {"accounts": "100", "first_on": "2026-02-01", "months": "1"}
+
+    answer = client.get(url("order_spot_quote", organisation), wish)
+    menu = words(client.get(url("order", organisation)))
+
+    assert answer.status_code == 302
+    assert "Prices and quotation" not in menu
+
+
+def test_a_flood_of_quotes_is_refused_in_words() -> None:
+    organisation = kobo()
+    client = browser(organisation)
+    wish = {"accounts": "100", "first_on": "2026-02-01", "months": "1"}
+    account = customers.root_of(organisation).pk
+    minute = int(NOW.timestamp()) // 60
+    caches["default"].set(f"quotations:{account}:{minute}", spot_quote.MOST_A_MINUTE, 120)
+
+    answer = client.get(url("order_spot_quote", organisation), wish)
+    with clock.fixed_at(NOW + timedelta(minutes=1)):
+        later = client.get(url("order_spot_quote", organisation), wish)
+
+    assert answer.status_code == 429
+    assert answer.headers["Retry-After"] == "60"
+    assert "more than 10 quotations within a minute" in words(answer)
+    assert url("order_spot", organisation) in words(answer)
+    assert later.status_code == 200
 
 
 def test_the_cheapest_cover_is_one_click_from_its_first_order() -> None:
