@@ -101,7 +101,10 @@ def come_back(request: PortalRequest, state: str) -> HttpResponse:
         charge = _charge_of(journey)
         _say_confirming(request)
         return _to_invoice(request, charge)
-    _say(request, charge)
+    is_order = charge.payable.spot_order_id is not None
+    # The page of an order says itself that it is complete, or that its money is given back.
+    if not (is_order and charge.state == ChargeState.SUCCEEDED):
+        _say(request, charge)
     return _to_invoice(request, charge)
 
 
