@@ -72,8 +72,26 @@ class Customer(RuleBasedStateMachine):
         plans.forget()
         guard.forget()
 
-    @initialize(months=st.sampled_from([1, 12]), steps=st.integers(1, 2), renews=st.booleans())
-    def begin(self, months: int, steps: int, renews: bool) -> None:
+    @initialize(
+        months=st.sampled_from([1, 12]),
+        is_renewed=st.booleans(),
+        steps=st.integers(1, 2),
+        renews=st.booleans(),
+        people=st.integers(0, 5),
+        orders=st.lists(
+            st.tuples(st.integers(0, 40), st.integers(1, 3), st.sampled_from(["at once", "later"])),
+            max_size=2,
+        ),
+    )
+    def begin(
+        self,
+        months: int,
+        is_renewed: bool,
+        steps: int,
+        renews: bool,
+        people: int,
+        orders: list[tuple[int, int, str]],
+    ) -> None:
         make.vendor()
         make.cancellation_terms()
         make.free_plan(accounts_per_step=FREE)
@@ -86,12 +104,18 @@ class Customer(RuleBasedStateMachine):
         )
         self.user_id = root.user_id
         self.rows = {0: root.pk}
+        self.guests: list[str] = []
         self.world = World(
             NOON,
             [Person(0, root.user.email)],
             [Term(BEGAN, 0, months, [(NOON, steps)])],
             renews=renews,
         )
+        if is_renewed:
+            self.it_is_renewed(12, 1)
+        for ahead, of, pays in orders:
+            self.a_spot_order_is_placed(ahead, of, STEP, pays)
+        self.people_are_registered(people, again=0)
 
     def teardown(self) -> None:
         try:
@@ -121,9 +145,9 @@ class Customer(RuleBasedStateMachine):
                 timedelta(seconds=1),
                 timedelta(hours=5),
                 timedelta(hours=24),
-                timedelta(days=4),
+                timedelta(days=2),
+                timedelta(days=11),
                 timedelta(days=27),
-                timedelta(days=100),
             ]
         )
     )
@@ -146,8 +170,8 @@ class Customer(RuleBasedStateMachine):
 
     @rule(
         ahead=st.sampled_from([0, 0, 0, 1, 3, 20, 28, -1]),
-        months=st.sampled_from([1, 1, 2, 3, 12]),
-        accounts_=st.sampled_from([3, 3, 6, 4]),
+        months=st.sampled_from([1, 1, 1, 2, 3, 12]),
+        accounts_=st.sampled_from([3, 3, 3, 6, 4]),
         pays=st.sampled_from(["at once", "at once", "later", "no"]),
     )
     def a_spot_order_is_placed(self, ahead: int, months: int, accounts_: int, pays: str) -> None:
@@ -228,7 +252,12 @@ class Customer(RuleBasedStateMachine):
         if serves:
             self.what_is_taken_is_served()
 
-    @rule()
+    @precondition(lambda self: self.world.orders)
+    @rule(job=st.sampled_from(["serve", "lapse", "give back"]))
+    def a_job_looks_after_orders(self, job: str) -> None:
+        jobs = {"serve": self.what_is_taken_is_served, "lapse": self.unpaid_orders_lapse}
+        jobs.get(job, self.money_goes_back)()
+
     def what_is_taken_is_served(self) -> None:
         for payable_id, _ in spot_payments.to_serve():
             spots.serve(payable_id=payable_id, now=self.now)
@@ -236,7 +265,6 @@ class Customer(RuleBasedStateMachine):
         for order in self.world.orders:
             self.world.serve(order)
 
-    @rule()
     def unpaid_orders_lapse(self) -> None:
         for order_id, _ in spot_payments.to_lapse(self.now):
             spots.lapse(order_id=order_id, now=self.now)
@@ -245,7 +273,6 @@ class Customer(RuleBasedStateMachine):
             if is_late and not order.pays and not order.taken:
                 order.state = "lapsed"
 
-    @rule()
     def money_goes_back(self) -> None:
         for refund in Refund.objects.filter(state=RefundState.PREPARED):
             moves.move_refund(
@@ -275,7 +302,25 @@ class Customer(RuleBasedStateMachine):
 
     # The main contract
 
-    @rule(months=st.sampled_from([1, 12]), steps=st.integers(1, 2))
+    @precondition(lambda self: self.world.last is not None)
+    @rule(
+        what=st.sampled_from(["renew", "renew", "add", "withdraw", "cut", "by itself", "switch"]),
+        months=st.sampled_from([12, 1]),
+        steps=st.integers(1, 2),
+    )
+    def the_contract_changes(self, what: str, months: int, steps: int) -> None:
+        match what:
+            case "renew":
+                self.it_is_renewed(months, steps)
+            case "add":
+                self.licences_are_added(steps)
+            case "by itself":
+                self.it_is_renewed_by_itself()
+            case "switch":
+                self.it_renews_by_itself_or_returns_to_free(renews=steps == 1)
+            case _:
+                self.the_renewal_is_withdrawn(by_staff=what == "cut")
+
     def it_is_renewed(self, months: int, steps: int) -> None:
         world, last = self.world, self.world.last
         fits = last is not None and world.next is None and world.closed is None
@@ -288,7 +333,6 @@ class Customer(RuleBasedStateMachine):
         else:
             assert not fits
 
-    @rule(steps=st.integers(1, 2))
     def licences_are_added(self, steps: int) -> None:
         world, today = self.world, self.world.today
         running = [each for each in world.terms if each.first <= today < each.end]
@@ -302,7 +346,6 @@ class Customer(RuleBasedStateMachine):
         else:
             assert not fits
 
-    @rule(by_staff=st.booleans())
     def the_renewal_is_withdrawn(self, by_staff: bool) -> None:
         world, coming = self.world, self.world.next
         depends = coming is not None and world.depends_on_renewal(coming.first)
@@ -317,7 +360,6 @@ class Customer(RuleBasedStateMachine):
         else:
             assert not fits
 
-    @rule(renews=st.booleans())
     def it_renews_by_itself_or_returns_to_free(self, renews: bool) -> None:
         world = self.world
         fits = world.last is not None and world.renews is not renews and not world.is_closed
@@ -341,7 +383,6 @@ class Customer(RuleBasedStateMachine):
         else:
             assert world.closed is not None
 
-    @rule()
     def it_is_renewed_by_itself(self) -> None:
         world, last = self.world, self.world.last
         for contract in stored.to_renew(world.today):
@@ -382,8 +423,18 @@ class Customer(RuleBasedStateMachine):
 
     # The end of it all
 
-    @precondition(lambda self: self.world.closed is None)
-    @rule()
+    @rule(act=st.sampled_from(["close", "close", "close", "cancel", "withdraw", "come back"]))
+    def it_comes_to_an_end_or_not(self, act: str) -> None:
+        closed = self.world.closed
+        if act == "cancel" and closed is None:
+            self.it_is_cancelled()
+        elif act == "withdraw" and closed is not None:
+            self.the_cancellation_is_withdrawn()
+        elif act == "come back" and self.world.is_closed:
+            self.they_come_back()
+        else:
+            self.what_is_over_is_closed()
+
     def it_is_cancelled(self) -> None:
         # It was shown two minutes ago: in another month it would be another last day.
         self.world.go_on(self.now + timedelta(minutes=2))
@@ -393,8 +444,6 @@ class Customer(RuleBasedStateMachine):
         self.world.closed = (self.world.today.replace(day=1) + timedelta(days=31)).replace(day=1)
         assert found.end_on == self.world.closed
 
-    @precondition(lambda self: self.world.closed is not None)
-    @rule()
     def the_cancellation_is_withdrawn(self) -> None:
         with suppress(cancellation.TooLate):
             cancellation.withdraw(
@@ -405,8 +454,6 @@ class Customer(RuleBasedStateMachine):
             return
         assert self.world.is_closed
 
-    @precondition(lambda self: self.world.is_closed)
-    @rule()
     def they_come_back(self) -> None:
         with suppress(cancellation.NothingToReopen):
             cancellation.reopen(organisation_id=self.organisation.pk, actor=STAFF, now=self.now)
@@ -415,7 +462,6 @@ class Customer(RuleBasedStateMachine):
         assert self.world.closed is not None
         assert self.now == midnight(self.world.closed)
 
-    @rule()
     def what_is_over_is_closed(self) -> None:
         for found in standing.to_close(self.world.today):
             closing.close(cancellation_id=found.pk, now=self.now)
@@ -430,17 +476,16 @@ class Customer(RuleBasedStateMachine):
 
     # Accounts
 
-    @rule(count=st.integers(1, 3))
-    def people_are_registered(self, count: int) -> None:
+    @rule(count=st.integers(1, 3), again=st.sampled_from([0, 0, 1]))
+    def people_are_registered(self, count: int, again: int) -> None:
+        """Register new people, or one again whose account was deleted."""
+        known = {each.email for each in self.world.people}
+        gone = [email for email in self.guests if email not in known]
         for _ in range(count):
-            self._register(f"guest-{self.world.registered}@example.com")
-
-    @rule(pick=picks)
-    def somebody_is_registered_again(self, pick: int) -> None:
-        before = {f"guest-{number}@example.com" for number in range(1, self.world.registered)}
-        gone = sorted(before - {each.email for each in self.world.people})
-        if gone:
-            self._register(gone[pick % len(gone)])
+            self.guests.append(f"guest-{len(self.guests)}@example.com")
+            self._register(self.guests[-1])
+        for email in gone[:again]:
+            self._register(email)
 
     def _register(self, email: str) -> None:
         world = self.world
@@ -462,15 +507,25 @@ class Customer(RuleBasedStateMachine):
         self.rows[person.number] = row.pk
 
     @precondition(lambda self: self.world.others)
-    @rule(chosen=st.lists(picks, min_size=1, max_size=3))
+    @rule(
+        what=st.sampled_from(["bring back", "deactivate", "delete"]),
+        chosen=st.lists(picks, min_size=1, max_size=3),
+    )
+    def accounts_change(self, what: str, chosen: list[int]) -> None:
+        match what:
+            case "bring back":
+                self.people_are_brought_back(chosen)
+            case "deactivate":
+                self.people_are_deactivated(chosen)
+            case _:
+                self.somebody_is_deleted(chosen[0])
+
     def people_are_deactivated(self, chosen: list[int]) -> None:
         people = self._picked(chosen)
         accounts.deactivate(**self._of(people))
         for each in people:
             each.is_active = False
 
-    @precondition(lambda self: self.world.others)
-    @rule(chosen=st.lists(picks, min_size=1, max_size=3))
     def people_are_brought_back(self, chosen: list[int]) -> None:
         people = self._picked(chosen)
         waiting = [each for each in people if not each.is_active]
@@ -485,8 +540,6 @@ class Customer(RuleBasedStateMachine):
         for each in waiting:
             each.is_active, each.is_in_group = True, False
 
-    @precondition(lambda self: self.world.others)
-    @rule(pick=picks)
     def somebody_is_deleted(self, pick: int) -> None:
         people = self._picked([pick])
         accounts.delete(**self._of(people))
@@ -538,20 +591,17 @@ class Customer(RuleBasedStateMachine):
 
     # Jobs
 
-    @rule(behind=st.sampled_from([timedelta(), timedelta(hours=2), timedelta(days=3)]))
-    def ends_are_carried_out(self, behind: timedelta) -> None:
-        for at in (self.now - behind, self.now - behind, self.now)[: 3 if behind else 2]:
+    @rule(behind=st.sampled_from([0, 0, 2, 20]), then=st.booleans())
+    def ends_are_carried_out(self, behind: int, then: bool) -> None:
+        """Run the job twice, as of some days ago, and then as of now or not."""
+        for at in [self.now - timedelta(days=behind)] * 2 + [self.now] * then:
             settling.settle_range(first_id=0, last_id=10**12, now=at)
-
-    @rule()
-    def ends_are_carried_out_up_to_some_day(self) -> None:
-        settling.settle_range(first_id=0, last_id=10**12, now=self.now - timedelta(days=20))
 
     def all_jobs_run(self) -> None:
         self.what_is_taken_is_served()
         self.unpaid_orders_lapse()
         self.what_is_over_is_closed()
-        self.ends_are_carried_out(timedelta())
+        self.ends_are_carried_out(0, then=True)
         self.money_goes_back()
 
     # What holds after each step
@@ -602,8 +652,8 @@ def test_books_say_what_plain_lists_say() -> None:
     run_state_machine_as_test(
         Customer,
         settings=settings(
-            max_examples=12,
-            stateful_step_count=30,
+            max_examples=20,
+            stateful_step_count=25,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
         ),
