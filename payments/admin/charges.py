@@ -74,7 +74,11 @@ def _is_this_payment(doing: Doing) -> str:
 
 def _give_up(doing: Doing) -> str:
     done = charges.cancel(
-        charge_id=doing.row.pk, code=doing.reason, actor=doing.actor, now=doing.now
+        charge_id=doing.row.pk,
+        code="given_up",
+        reason=doing.reason.strip(),
+        actor=doing.actor,
+        now=doing.now,
     )
     if not done:
         raise Refused(_("It may have taken the money meanwhile. Look how it stands now."))

@@ -224,6 +224,26 @@ def test_staff_give_up_an_attempt_of_which_nothing_was_sent(sandbox: Sandbox) ->
     assert offices.trail("charge.cancelled")["reason"] == offices.ASKED
 
 
+@pytest.mark.parametrize(
+    ("name", "code"), [("give-up", "given_up"), ("nothing-taken", "not_taken")]
+)
+def test_a_long_reason_is_kept_whole_and_is_no_code(name: str, code: str, sandbox: Sandbox) -> None:
+    if name == "give-up":
+        row = offices.charge(collected.customer(sandbox).payable, ChargeState.PREPARED)
+    else:
+        row = offices.charge(collected.customer(sandbox).payable, ChargeState.UNDECIDED)
+        Charge.objects.filter(pk=row.pk).update(next_look_at=None)
+    client, _ = offices.staff(SEE_AND_DO)
+    reason = "They sent us a letter. " * 11
+
+    offices.do(client, row, name, reason=reason, sure="yes")
+
+    row.refresh_from_db()
+    assert (row.state, row.code) == (ChargeState.CANCELLED, code)
+    assert offices.trail("charge.cancelled")["reason"] == reason.strip()
+    assert reason.strip() in offices.text(client.get(offices.page(row)))
+
+
 @pytest.mark.parametrize("name", ["give-up", "write-off"])
 def test_what_a_provider_that_refuses_us_still_has_is_not_withdrawn(
     sandbox: Sandbox, name: str

@@ -162,11 +162,11 @@ def look(*, charge_id: int, now: datetime) -> Charge:
     return charge
 
 
-def cancel(*, charge_id: int, code: str, actor: str, now: datetime) -> bool:
+def cancel(*, charge_id: int, code: str, actor: str, now: datetime, reason: str = "") -> bool:
     """Give up an attempt that has taken nothing; return False where it may have, or is decided.
 
-    What was announced to the provider is taken back there first. Raises NotNow, Stopped,
-    AccountDiffers.
+    What was announced to the provider is taken back there first. `reason`: what staff say of it, kept in
+    the trail beside the code. Raises NotNow, Stopped, AccountDiffers.
     """
     charge = Charge.objects.select_related("method").get(pk=charge_id)
     if charge.state == ChargeState.STARTED:
@@ -179,7 +179,8 @@ def cancel(*, charge_id: int, code: str, actor: str, now: datetime) -> bool:
         except GatewayMisconfigured as fault:
             stop_gateway(slug=charge.gateway, why=str(fault), now=now)
             raise Stopped(str(fault)) from fault
-    return give_up(charge_id, {ChargeState.PREPARED, ChargeState.STARTED}, code, actor, now)
+    states = {ChargeState.PREPARED, ChargeState.STARTED}
+    return give_up(charge_id, states, code, actor, now, reason)
 
 
 def _next_step(charge: Charge, gateway: Gateway, now: datetime) -> Step | None:

@@ -60,7 +60,7 @@ def decide_not_taken(*, charge_id: int, reason: str, actor: str, now: datetime) 
     if isinstance(outcome, Settled | Declined | Pending) and not is_known_to_differ:
         settle(charge_id=charge_id, outcome=outcome, now=now, actor=actor)
         return False
-    return give_up(charge_id, {ChargeState.UNDECIDED}, reason, actor, now)
+    return give_up(charge_id, {ChargeState.UNDECIDED}, "not_taken", actor, now, reason.strip())
 
 
 def decide_taken(*, charge_id: int, reason: str, actor: str, now: datetime) -> Charge:

@@ -261,15 +261,22 @@ def _leave_started(charge: Charge, actor: str, now: datetime) -> None:
 
 
 @transaction.atomic
-def give_up(charge_id: int, states: set[ChargeState], code: str, actor: str, now: datetime) -> bool:
+def give_up(
+    charge_id: int,
+    states: set[ChargeState],
+    code: str,
+    actor: str,
+    now: datetime,
+    reason: str = "",
+) -> bool:
     charge = _locked(charge_id)
     if charge.state not in states:
         return False
-    _cancel(charge, code, actor, now)
+    _cancel(charge, code, actor, now, reason)
     return True
 
 
-def _cancel(charge: Charge, code: str, actor: str, now: datetime) -> None:
+def _cancel(charge: Charge, code: str, actor: str, now: datetime, reason: str = "") -> None:
     move_charge(charge, ChargeState.CANCELLED, actor=actor, now=now, code=code)
     audit.record(
         actor=actor,
@@ -277,7 +284,7 @@ def _cancel(charge: Charge, code: str, actor: str, now: datetime) -> None:
         subject=f"charge:{charge.pk}",
         organisation_id=charge.organisation_id,
         at=now,
-        details={"number": charge.number, "amount": charge.amount, "reason": code},
+        details={"number": charge.number, "amount": charge.amount, "reason": reason or code},
     )
     _end_journey(charge, JourneyState.CANCELLED, now)
 
