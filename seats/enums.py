@@ -67,3 +67,4 @@ class Problem(models.TextChoices):
     ROOT = "root"
     BAD_GROUP = "bad_group"
     COLUMNS = "columns"
+    JUST_SENT = "just_sent"

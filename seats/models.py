@@ -149,6 +149,25 @@ class Invitation(models.Model):
         return f"invitation of membership {self.membership_id}"
 
 
+class InvitationMail(models.Model):
+    """When an organisation last wrote an invitation to a person: known also once the account is deleted.
+
+    It keeps anybody's letter box from being filled by registering and deleting by turns.
+    """
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    sent_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organisation", "user"], name="invitation_mail_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"mail to user:{self.user_id} from organisation {self.organisation_id}"
+
+
 class AccountImport(models.Model):
     """Accounts to be registered from a file, checked whole before it is confirmed. The file is not kept.
 

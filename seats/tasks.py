@@ -5,7 +5,7 @@ from datetime import datetime
 from accounts import services as accounts
 from core import work
 from seats import jobs
-from seats.services import imports, letters, settling
+from seats.services import imports, invitations, letters, settling
 
 
 @work.plans_work
@@ -50,6 +50,7 @@ def settle_alone(payload: work.Payload, now: datetime) -> None:
 def plan_imports(now: datetime) -> None:
     imports.take_up(now)
     imports.forget(now)
+    invitations.forget(now)
 
 
 @work.handles(jobs.IMPORT_ACCOUNTS)

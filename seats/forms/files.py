@@ -62,17 +62,18 @@ def rows(content: bytes) -> list[Row]:
         raise NoHeading from None
     except import_rows.HeadingTwice as fault:
         raise HeadingTwice from fault
-    found = import_rows.rows(
-        lines,
-        places,
-        width=len(heading),
-        is_address=_is_address,
-        is_reserved=groups.is_reserved,
-    )
+    try:
+        found = import_rows.rows(
+            lines,
+            places,
+            width=len(heading),
+            is_address=_is_address,
+            is_reserved=groups.is_reserved,
+        )
+    except import_rows.TooManyRows as fault:
+        raise TooManyRows from fault
     if not found:
         raise NoRows
-    if len(found) > import_rows.MOST_ROWS:
-        raise TooManyRows
     return found
 
 

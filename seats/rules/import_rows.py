@@ -50,6 +50,10 @@ class HeadingTwice(ValueError):
     """Two columns of the first line are called the same."""
 
 
+class TooManyRows(ValueError):
+    """There are more than 10,000 rows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A line of the file. `problem`, `about`: what is wrong, and the word or line that it is about."""
@@ -93,7 +97,7 @@ def rows(
     """Return the lines as rows, each with the first thing that is wrong with it; empty lines are none.
 
     An address that stands twice is wrong from the second time on. `width`: how many columns there are;
-    `is_reserved`: no group of the root's can be called so.
+    `is_reserved`: no group of the root's can be called so. Raises TooManyRows, and reads no further.
     """
     lines_of: dict[str, int] = {}
     read = []
@@ -108,6 +112,8 @@ def rows(
             row = _wrong(line, cells, Problem.COLUMNS)
         lines_of.setdefault(row.email, line)
         read.append(row)
+        if len(read) > MOST_ROWS:
+            raise TooManyRows
     return read
 
 

@@ -69,8 +69,10 @@ def register(
         if before is not None:
             raise RegisteredBefore(before)
         _check_places(organisation, 1, now)
-        # Who was deleted everywhere before may sign in again.
-        User.objects.filter(email=email.lower(), is_active=False).update(is_active=True)
+        # Who was deleted everywhere before may sign in again; staff are shut out, and let in, by staff.
+        User.objects.filter(email=email.lower(), is_active=False, is_staff=False).update(
+            is_active=True
+        )
         membership = accounts.register(
             organisation_id=organisation.pk,
             email=email,

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
 from django.utils import translation
 from django.utils.translation import gettext
 
@@ -126,9 +129,12 @@ def named(
         name.lower(): pk
         for pk, name in Group.objects.filter(organisation=organisation_id).values_list("pk", "name")
     }
+    groups = Group.objects.filter(organisation=organisation_id)
     for name in names:
         if name.lower() not in known:
-            known[name.lower()] = _make(organisation_id, name, actor, now).pk
+            # The database takes more letters for the same one than Python does: ſ and s, ß and ẞ.
+            same = groups.filter(_called(name)).first()
+            known[name.lower()] = (same or _make(organisation_id, name, actor, now)).pk
     return known
 
 
@@ -144,12 +150,13 @@ def is_reserved(name: str) -> bool:
     return name.strip().casefold() in _reserved()
 
 
-def _reserved() -> set[str]:
+@cache
+def _reserved() -> frozenset[str]:
     said = set()
     for language in Language:
         with translation.override(language.value):
             said.add(gettext("Auto Deactivation").casefold())
-    return said
+    return frozenset(said)
 
 
 def _make(organisation_id: int, name: str, actor: str, now: datetime) -> Group:
@@ -165,9 +172,14 @@ def _fit(known: QuerySet[Group], name: str) -> str:
         raise NoName
     if is_reserved(fit):
         raise NameReserved
-    if known.filter(name__iexact=fit).exists():
+    if known.filter(_called(fit)).exists():
         raise NameTaken
     return fit
+
+
+def _called(name: str) -> Q:
+    """Return what finds a group of this name, however it is written: by small and by capital letters."""
+    return Q(name__iexact=name) | Q(Exact(Lower("name"), Lower(Value(name))))
 
 
 def _group(organisation_id: int, group_id: int) -> Group:

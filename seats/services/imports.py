@@ -139,13 +139,14 @@ def _some(batch_id: int, now: datetime) -> bool:
     )
     for row in rows:
         row.state = _register(batch, row, group_ids, actor, now)
-    ImportRow.objects.bulk_update(rows, ["state"])
+    ImportRow.objects.bulk_update(rows, ["state", "problem"])
     return True
 
 
 def _register(
     batch: AccountImport, row: ImportRow, group_ids: dict[str, int], actor: str, now: datetime
 ) -> RowState:
+    """Register the person of a row; return its result, and note in the row what was wrong, if anything."""
     try:
         invitations.invite(
             organisation_id=batch.organisation_id,
@@ -160,6 +161,9 @@ def _register(
         return RowState.THERE
     except accounts.Full:
         return RowState.FULL
+    except invitations.JustSent:
+        row.problem = Problem.JUST_SENT
+        return RowState.WRONG
     return RowState.REGISTERED
 
 

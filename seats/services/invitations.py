@@ -21,7 +21,7 @@ from accounts.models import Membership, User
 from core import audit, letters
 from core.letters import Letter, Sender
 from plans import queries as plans
-from seats.models import Invitation
+from seats.models import Invitation, InvitationMail
 from seats.queries import invitations as queries
 from seats.services import accounts, groups
 
@@ -58,11 +58,14 @@ def invite(
 ) -> Membership:
     """Register a person, put them into groups, and write to them; the place counts at once.
 
-    Raises what `seats.services.accounts.register` raises, and NoSuchGroup.
+    Raises what `seats.services.accounts.register` raises, NoSuchGroup, and JustSent where the same
+    address was written to minutes ago: whoever deletes and registers by turns fills no letter box.
     """
     membership = accounts.register(
         organisation_id=organisation_id, email=email, name=name, role=role, actor=actor, now=now
     )
+    if _was_written_to(membership, now):
+        raise JustSent
     for group_id in group_ids:
         groups.put_in(
             organisation_id=organisation_id,
@@ -76,18 +79,8 @@ def invite(
 
 
 @transaction.atomic
-def send_again(
-    *,
-    organisation_id: int,
-    membership_id: int,
-    actor: str,
-    now: datetime,
-    is_reactivated: bool = False,
-) -> None:
-    """Write to an invited person again; the link before works no more. Raises NotWaiting, JustSent.
-
-    Who is reactivated gets a new link at once: the one before ended with the deactivation.
-    """
+def send_again(*, organisation_id: int, membership_id: int, actor: str, now: datetime) -> None:
+    """Write to an invited person again; the link before works no more. Raises NotWaiting, JustSent."""
     organisations.lock(organisation_id)
     membership = (
         Membership.objects.select_related("user", "organisation")
@@ -96,9 +89,9 @@ def send_again(
     )
     if membership is None or _has_come(membership):
         raise NotWaiting
-    before = Invitation.objects.filter(membership=membership).first()
-    if before and now - before.sent_at < AGAIN_AFTER and not is_reactivated:
+    if _was_written_to(membership, now):
         raise JustSent
+    before = Invitation.objects.filter(membership=membership).first()
     _send(membership, before.name if before else membership.user.name, now)
     audit.record(
         actor=actor,
@@ -135,6 +128,19 @@ def accept(*, token: str, password: str, now: datetime) -> User:
     return user
 
 
+def forget(now: datetime) -> None:
+    """Delete the notes of whom was written to that no longer keep anybody from being written to."""
+    InvitationMail.objects.filter(sent_at__lte=now - AGAIN_AFTER).delete()
+
+
+def _was_written_to(membership: Membership, now: datetime) -> bool:
+    return InvitationMail.objects.filter(
+        organisation=membership.organisation_id,
+        user=membership.user_id,
+        sent_at__gt=now - AGAIN_AFTER,
+    ).exists()
+
+
 def _has_come(membership: Membership) -> bool:
     last = membership.user.last_login
     return last is not None and last >= membership.registered_at
@@ -154,6 +160,11 @@ def _send(membership: Membership, name: str, now: datetime) -> None:
             "expires_at": until,
             "used_at": None,
         },
+    )
+    InvitationMail.objects.update_or_create(
+        organisation_id=membership.organisation_id,
+        user_id=membership.user_id,
+        defaults={"sent_at": now},
     )
     path = reverse(_SIGN_IN_PAGE) if is_known else reverse(_LINK_PAGE, kwargs={"token": token})
     letters.post([_letter(membership, path, until, is_known=is_known)], now)

@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import PortalRequest
@@ -24,7 +24,7 @@ from seats.models import AccountImport, ImportRow
 from seats.queries import imports as queries
 from seats.queries.imports import Progress
 from seats.services import groups, imports
-from seats.views import places
+from seats.views import places, words
 
 _ROWS = 100
 # The rest of a form around its file.
@@ -35,6 +35,14 @@ _KINDS = {
     RowState.THERE: "",
     RowState.WRONG: "bad",
     RowState.FULL: "warn",
+}
+_REASONS = {
+    Problem.NO_ADDRESS: gettext_lazy("There is no e-mail address."),
+    Problem.BAD_ADDRESS: gettext_lazy("This is no e-mail address."),
+    Problem.LONG_NAME: gettext_lazy("The name is longer than 120 characters."),
+    Problem.ROOT: gettext_lazy("There is one root account, and it is there already."),
+    Problem.COLUMNS: gettext_lazy("The line has more cells than the first line has columns."),
+    Problem.JUST_SENT: words.JUST_SENT,
 }
 
 
@@ -225,23 +233,16 @@ def _result(row: ImportRow) -> tuple[str, str, str]:
 def _reason(row: ImportRow) -> str:
     if not row.problem:
         return ""
-    match Problem(row.problem):
-        case Problem.NO_ADDRESS:
-            return _("There is no e-mail address.")
-        case Problem.BAD_ADDRESS:
-            return _("This is no e-mail address.")
+    problem = Problem(row.problem)
+    match problem:
         case Problem.TWICE:
             return _("The address stands in line %(line)s already.") % {"line": row.about}
-        case Problem.LONG_NAME:
-            return _("The name is longer than 120 characters.")
         case Problem.BAD_ROLE:
             return _("“%(word)s” is no role; write member or manager.") % {"word": row.about}
-        case Problem.ROOT:
-            return _("There is one root account, and it is there already.")
         case Problem.BAD_GROUP:
             return _("No group can be called “%(word)s”.") % {"word": row.about}
-        case Problem.COLUMNS:
-            return _("The line has more cells than the first line has columns.")
+        case _:
+            return str(_REASONS[problem])
 
 
 def _lines(found: AccountImport) -> Iterator[Sequence[Cell]]:

@@ -42,6 +42,8 @@ def register(request: PortalRequest) -> HttpResponse:
         return _page(request, form, words.full(organisation, refusal), status=409)
     except accounts.RegisteredBefore as refusal:
         return _page(request, form, _known(request, refusal), status=409)
+    except invitations.JustSent:
+        return _page(request, form, Refused(str(words.JUST_SENT)), status=409)
     except groups.NoSuchGroup:
         told = Refused(_("The group was deleted meanwhile. Nobody was registered."))
         return _page(request, Registration(request.POST, groups=known), told, status=409)

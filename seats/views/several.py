@@ -127,8 +127,9 @@ def _do(request: PortalRequest, asked: Asked, given: QueryDict) -> str | SafeStr
             number = accounts.reactivate(
                 organisation_id=organisation.pk, membership_ids=asked.ids, actor=actor, now=now
             )
-            for each in asked.accounts:
-                _invite_anew(organisation, each, actor)
+            late = [each for each in asked.accounts if not _invite_anew(organisation, each, actor)]
+            if late:
+                messages.info(request, _not_invited(len(late)))
             return ngettext(
                 "%(number)s account is active again.",
                 "%(number)s accounts are active again.",
@@ -163,18 +164,28 @@ def _deactivated(organisation: Organisation, asked: Asked, number: int) -> SafeS
     return format_html('{} <a href="{}">{}</a>', told, back, _("Undo: reactivate"))
 
 
-def _invite_anew(organisation: Organisation, account: Membership, actor: str) -> None:
-    """Write anew to who never signed in: the deactivation has ended the link that they had."""
+def _not_invited(number: int) -> str:
+    return ngettext(
+        "%(number)s account was invited some minutes ago: the link in that mail works again.",
+        "%(number)s accounts were invited some minutes ago: the links in those mails work again.",
+        number,
+    ) % {"number": number}
+
+
+def _invite_anew(organisation: Organisation, account: Membership, actor: str) -> bool:
+    """Write anew to who never signed in; return False where they were written to minutes ago."""
     try:
         invitations.send_again(
             organisation_id=organisation.pk,
             membership_id=account.pk,
             actor=actor,
             now=clock.now(),
-            is_reactivated=True,
         )
     except invitations.NotWaiting:
-        return
+        return True
+    except invitations.JustSent:
+        return False
+    return True
 
 
 def _group(organisation: Organisation, given: QueryDict) -> Group:

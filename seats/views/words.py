@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext
 
 from accounts.models import Organisation
 from core.months import last_day
@@ -14,6 +14,11 @@ from core.templatetags.writing import day
 from seats.enums import Cause, Status
 from seats.models import Deactivation
 from seats.services import accounts
+
+# Why nobody is registered whose account was deleted minutes after it had been invited.
+JUST_SENT = gettext_lazy(
+    "An invitation was sent to this address some minutes ago. Wait five minutes, then register it again."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from seats.enums import Cause, Sort
 from seats.models import Deactivation, Group, GroupMember, Invitation
 from seats.queries import accounts as queries
 from seats.queries.accounts import Search
-from seats.services import accounts, groups
+from seats.services import accounts, groups, invitations
 from tests import make
 from tests.seats import customers
 from tests.seats.customers import at
@@ -567,7 +567,8 @@ def test_who_never_came_gets_a_new_link_when_reactivated(pages: Client, org: Org
     before = bytes(Invitation.objects.get().token_digest or b"")
     ask(pages, org, "deactivate", account)
 
-    ask(pages, org, "reactivate", account)
+    with clock.fixed_at(NOW + invitations.AGAIN_AFTER):
+        ask(pages, org, "reactivate", account)
 
     assert bytes(Invitation.objects.get().token_digest or b"") != before
     assert Mail.objects.count() == 2
