@@ -161,7 +161,7 @@ def _overdue(request: HttpRequest, membership: Membership) -> tuple[Overdue, ...
     url = f"{_page_of(membership, _LIST)}?{urlencode({'payment': Standing.OVERDUE.value})}"
     return tuple(
         Overdue(
-            text=_late(each, zone),
+            text=_late(each, zone, is_over=_is_over(membership)),
             url=url,
             label=gettext("See what is overdue"),
         )
@@ -176,10 +176,9 @@ def _ending(request: HttpRequest, membership: Membership) -> tuple[Ending, ...]:
     if closed_on is None or request.headers.get("HX-Request"):
         return ()
     last = writing.day(last_day(closed_on))
-    is_over = closed_on <= clock.now().astimezone(plans.zone_for_pages()).date()
     text = (
         gettext("Your contract ended with %(day)s. Invoices stay readable.")
-        if is_over
+        if _is_over(membership)
         else gettext("Your contract ends on %(day)s. Until then everything works as before.")
     ) % {"day": last}
     if membership.role != Role.ROOT:
@@ -188,13 +187,27 @@ def _ending(request: HttpRequest, membership: Membership) -> tuple[Ending, ...]:
     return (Ending(text, url, gettext("Contract details")),)
 
 
-def _late(owed: Owed, zone: ZoneInfo) -> str:
+def _is_over(membership: Membership) -> bool:
+    """Return whether the contract's last day is over."""
+    closed_on = membership.organisation.closed_on
+    today = clock.now().astimezone(plans.zone_for_pages()).date()
+    return closed_on is not None and closed_on <= today
+
+
+def _late(owed: Owed, zone: ZoneInfo, *, is_over: bool) -> str:
     if owed.overdue_since is None:
         return ""
-    return gettext(
-        "%(amount)s is overdue since %(day)s. Until it is paid, spot orders and plan upgrades are not"
-        " possible; your service goes on."
-    ) % {
+    text = (
+        gettext(
+            "%(amount)s is overdue since %(day)s. It stays due, though your contract has ended."
+        )
+        if is_over
+        else gettext(
+            "%(amount)s is overdue since %(day)s. Until it is paid, spot orders and plan upgrades are"
+            " not possible; your service goes on."
+        )
+    )
+    return text % {
         "amount": writing.money_in_text(owed.overdue, owed.currency),
         "day": writing.day(owed.overdue_since.astimezone(zone).date()),
     }

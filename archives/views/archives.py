@@ -18,7 +18,9 @@ from archives.enums import ArchiveState
 from archives.models import Archive
 from archives.queries import archives as queries
 from archives.services import making
+from cancellation.queries import standing
 from core import clock
+from core.months import last_day
 from plans import queries as plans
 
 _SALT = "archives.fetch"
@@ -36,6 +38,7 @@ def archive(request: PortalRequest) -> HttpResponse:
         )
         return redirect("archive", request.organisation.public_id)
     latest = queries.archives_of(request.organisation).first()
+    cancellation = standing.of(request.organisation)
     context = {
         "organisation": request.organisation,
         "archive": latest,
@@ -45,6 +48,7 @@ def archive(request: PortalRequest) -> HttpResponse:
         and queries.is_stuck(latest),
         "fetch_url": _fetch_url(request, latest) if latest else "",
         "zone": plans.zone_for_pages(),
+        "data_until": last_day(cancellation.data_until_on) if cancellation else None,
     }
     template = "archives/_archive.html" if request.htmx else "archives/archive.html"
     return render(request, template, context)

@@ -119,7 +119,7 @@ def reopen(request: PortalRequest) -> HttpResponse:
         )
         return redirect("order", request.organisation.public_id)
     found = standing.of(request.organisation)
-    if found is None or found.closed_at is None:
+    if found is None or found.end_on > clock.today(plans.zone_for_pages()):
         return redirect(_contract(request))
     return render(
         request,

@@ -176,10 +176,10 @@ def _term(row: MainContract, today: date) -> TermShown:
         state = _("withdrawn")
     elif row.first_on > today:
         state, kind = _("ordered"), "accent"
-    elif row.end_on > today:
+    elif row.cut_on is None and row.end_on > today:
         state, kind = _("running"), "good"
     return TermShown(
-        consequences.period(row.first_on, row.end_on),
+        consequences.period(row.first_on, row.cut_on or row.end_on),
         consequences.length(row.months),
         state,
         kind,

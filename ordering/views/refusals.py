@@ -62,6 +62,12 @@ def told(refusal: Refusal, organisation: Organisation, zone: ZoneInfo) -> Told:
     match refusal:
         case NoMethod():
             return _no_method(refusal, organisation)
+        case Closed():
+            return Told(
+                _("Your contract has ended, so nothing can be ordered. You can come back first."),
+                f"{_page('contract', organisation)}#cancellation",
+                _("Contract details"),
+            )
         case Cancelled():
             return Told(
                 _(
@@ -120,8 +126,6 @@ def told(refusal: Refusal, organisation: Organisation, zone: ZoneInfo) -> Told:
 
 def _plain(refusal: Refusal) -> str:
     match refusal:
-        case Closed():
-            return _("Your organisation is closed, so nothing can be ordered.")
         case NothingChanges():
             return _("It is so already; nothing was changed.")
         case StartsInThePast():

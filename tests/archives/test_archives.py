@@ -288,10 +288,10 @@ def test_the_page_asks_the_same_number_of_questions_with_one_archive_and_with_th
     _made(organisation)
     client.get(page)
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         client.get(page)
     for _ in range(2):
         Archive.objects.update(asked_at=NOW - timedelta(days=1))
         _made(organisation)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         client.get(page)

@@ -493,7 +493,7 @@ def test_after_the_last_day_only_the_root_is_left_and_may_come_back(
     page.goto(url("archive", aoba))
     expect(page.get_by_role("link", name="Download the archive")).to_be_visible()
     page.goto(f"{url('contract', aoba)}#cancellation")
-    page.get_by_role("link", name="Come back").click()
+    page.locator("#cancellation").get_by_role("link", name="Come back").click()
     picture(page, "3-come-back")
     page.get_by_role("button", name="Become a customer again").click()
     expect(page.get_by_text("Welcome back.")).to_be_visible()

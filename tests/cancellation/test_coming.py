@@ -18,6 +18,7 @@ from plans.rules.timeline import Timeline, renew, reprice, start
 from tests import make
 from tests.cancellation import leaving
 from tests.ordering import customers
+from tests.payments import spotted
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 NOW = datetime(2026, 11, 22, 12, tzinfo=TOKYO)
@@ -190,3 +191,80 @@ def test_the_list_says_what_is_paid_a_month_and_how_many_accounts_there_may_be()
     assert f"{add_months(today, 1).day} " in row
     assert "¥0" in row
     assert ">10<" in row
+
+
+def _buyer(*, months: int) -> Organisation:
+    """A buyer whose term ends on 9 December, renewed for a year; 100 accounts more from 22 November on."""
+    make.cancellation_terms()
+    who = spotted.buyer()
+    customers.method(who.organisation)
+    spotted.place(who, months=months)
+    return who.organisation
+
+
+@pytest.mark.django_db
+def test_a_renewal_that_a_spot_order_needs_is_not_offered_for_withdrawal() -> None:
+    with clock.fixed_at(make.NOW):
+        organisation = _buyer(months=2)
+
+        page = _page(organisation)
+
+    assert "It cannot be withdrawn, because spot order" in page
+    assert "until 21 January 2027" in page
+    assert reverse("order_withdraw", args=[organisation.public_id]) not in page
+
+
+@pytest.mark.django_db
+def test_a_renewal_that_nothing_needs_can_be_withdrawn() -> None:
+    with clock.fixed_at(make.NOW):
+        make.cancellation_terms()
+        organisation = spotted.buyer().organisation
+
+        page = _page(organisation)
+
+    assert "The ordered renewal begins" in page
+    assert reverse("order_withdraw", args=[organisation.public_id]) in page
+
+
+@pytest.mark.django_db
+def test_the_facts_of_a_cancelled_contract_are_those_until_its_last_day() -> None:
+    with clock.fixed_at(make.NOW):
+        make.cancellation_terms()
+        organisation = spotted.buyer().organisation
+        leaving.cancelled(organisation, make.NOW)
+
+        page = _page(organisation)
+
+    assert (
+        "until 30 November 2026, because you have cancelled;"
+        " it would have run until 9 December 2027"
+    ) in page
+    assert "Renew, add licences or end it" not in page
+
+
+@pytest.mark.django_db
+def test_who_has_left_is_not_told_of_a_free_plan_but_how_to_come_back() -> None:
+    with clock.fixed_at(make.NOW):
+        make.cancellation_terms()
+        organisation = spotted.buyer().organisation
+        leaving.cancelled(organisation, make.NOW)
+    with clock.fixed_at(leaving.local(12, 1, 9)):
+        page = _page(organisation)
+
+    assert "Your contract ended with 30 November 2026" in page
+    assert "No main contract" not in page
+    assert reverse("cancellation_reopen", args=[organisation.public_id]) in page
+    assert reverse("order_spot", args=[organisation.public_id]) not in page
+
+
+@pytest.mark.django_db
+def test_an_order_that_lapses_is_not_called_due() -> None:
+    with clock.fixed_at(make.NOW):
+        organisation = _buyer(months=2)
+        client = Client(HTTP_ACCEPT_LANGUAGE="en")
+        client.force_login(leaving.root(organisation))
+
+        page = client.get(reverse("cancellation", args=[organisation.public_id])).content.decode()
+
+    assert "which is not paid, is given up." in page
+    assert "stays due" not in page
