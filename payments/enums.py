@@ -69,6 +69,7 @@ class Unserved(models.TextChoices):
     """
 
     NOT_COVERED = "not_covered", _("the paid plan no longer covers its whole period")
+    UNLIMITED = "unlimited", _("the plan no longer limits the number of accounts")
     CLOSED = "closed", _("the contract was cancelled")
     OVER = "over", _("its period is over")
     ENDED = "ended", _("the order had lapsed or was given up")

@@ -191,6 +191,10 @@ def unserved(why: Unserved) -> str:
             )
         case Unserved.CLOSED:
             return _("Your contract with us ends before this order would. Order a shorter time.")
+        case Unserved.UNLIMITED:
+            return _(
+                "Your plan does not limit the number of accounts any more: there is nothing to add."
+            )
         case Unserved.OVER:
             return _("The period of this order is over. Choose a later time.")
         case _:

@@ -12,11 +12,13 @@ from billing.enums import TaxCode
 from billing.rules import spot as invoices
 from billing.rules.tax import tax_on
 from core.money import Rounding
+from core.months import start_of_day
 from payments.enums import LIVE, ChargeState, PayableKind, Unserved
 from payments.models import Charge, ChargingStop, Payable
 from payments.queries import payables
 from payments.queries.payables import Listed, Outlook
 from plans import queries as plans
+from plans.enums import Category
 from plans.rules.timeline import Refusal, Timeline
 from spot_orders import queries as spot_orders
 from spot_orders.enums import SpotState
@@ -71,8 +73,11 @@ def why_not_served(order: SpotOrder, now: datetime) -> Unserved | None:
     zone = plans.vendor_zone()
     if order.end_on <= _day(now, zone):
         return Unserved.OVER
-    if not _is_covered(plans.timeline(order.organisation, now=now), order):
+    timeline = plans.timeline(order.organisation, now=now)
+    if not _is_covered(timeline, order):
         return Unserved.NOT_COVERED
+    if _adds_nothing(timeline, order, now, zone):
+        return Unserved.UNLIMITED
     return None
 
 
@@ -83,6 +88,16 @@ def _is_covered(timeline: Timeline, order: SpotOrder) -> bool:
     except Refusal:
         return False
     return chain[-1].end_on >= order.end_on
+
+
+def _adds_nothing(timeline: Timeline, order: SpotOrder, now: datetime, zone: ZoneInfo) -> bool:
+    """Return whether no licence limits accounts in what is left of its period: it would be of no use."""
+    begins, ends = max(now, start_of_day(order.first_on, zone)), start_of_day(order.end_on, zone)
+    return all(
+        span.terms.accounts_per_step is None
+        for span in timeline.of(Category.LICENCE)
+        if span.from_at < ends and (span.until_at is None or span.until_at > begins)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ from payments.models import Charge, Payable
 from payments.services import charges, spots
 from plans import queries as plans
 from plans.models import VendorVersion
+from plans.rules import timeline
+from plans.services import contracts
 from spot_orders.models import SpotOrder
 from tests import make
 from tests.ordering import customers
@@ -642,6 +644,32 @@ def test_nobody_pays_for_what_the_contract_covers_no_more(sandbox: Sandbox) -> N
     page = words(client.post(payment_of(order), form, follow=True))
 
     assert "Your contract with us ends before this order would." in page
+    assert "Order and pay" not in page
+    assert sandbox.ledger.captures == []
+
+
+def test_nobody_pays_for_accounts_that_are_not_limited_any_more(sandbox: Sandbox) -> None:
+    """Rule: F56: the plan was changed while the order waited; paid, it would add nothing."""
+    organisation = kobo(sandbox)
+    client = browser(organisation)
+    order = placed(client, organisation)
+    endless = make.plan_version("endless", prices={"JPY": 50_000}, accounts_per_step=None)
+    before = plans.timeline(organisation, now=NOW)
+    terms = plans.terms([endless.pk], "JPY")[endless.pk]
+    contracts.store(
+        organisation_id=organisation.pk,
+        before=before,
+        after=timeline.change(before, terms, NOW),
+        action="plan.changed",
+        details={},
+        actor=make.ACTOR,
+        now=NOW,
+    )
+
+    client.post(payment_of(order), shown(order))
+    page = words(client.get(payment_of(order)))
+
+    assert "Your plan does not limit the number of accounts any more" in page
     assert "Order and pay" not in page
     assert sandbox.ledger.captures == []
 
