@@ -101,4 +101,5 @@ def helpers(
     for name, local in names[found.regulars :][: found.helpers * team // TEAM]:
         day = first_on + timedelta(days=chance.randrange(1, 20))
         came = chance.randrange(100) >= _WAITING
-        yield Colleague(name, local, teams.SEASONAL[customer.language], came), day
+        group, quiet = teams.SEASONAL[customer.language], chance.randrange(4)
+        yield Colleague(name, local, group, came=came, quiet=quiet), day

@@ -27,22 +27,25 @@ _GROUPS = {
     Language.JA: ("営業部", "開発部", "サポート"),
     Language.EN: ("Sales", "Engineering", "Support"),
 }
-SEASONAL = {Language.JA: "短期スタッフ", Language.EN: "Seasonal staff"}
+SEASONAL = {Language.JA: "短期", Language.EN: "Seasonal"}
 # Of a hundred: how many have not come yet, and how many have left again.
 _WAITING, _GONE = 8, 6
+_MOST_QUIET = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Colleague:
     """A person beside those of the story.
 
-    `came`: has signed in since; `is_gone`: was deactivated by hand after some weeks.
+    `came`: has signed in since, last so many days ago as `quiet` says; `is_gone`: was deactivated by hand
+    after some weeks.
     """
 
     name: str
     local: str
     group: str
     came: bool
+    quiet: int
     is_gone: bool = False
 
 
@@ -64,6 +67,7 @@ def colleagues(
             local=local,
             group=chance.choice(_GROUPS[customer.language]),
             came=lot >= _WAITING,
+            quiet=chance.randrange(_MOST_QUIET),
             is_gone=lot >= 100 - _GONE,
         )
         yield colleague, month, chance.randint(2, 27)

@@ -10,7 +10,7 @@ from cancellation.services import confirming
 from core import clock
 from demo.rules.customers import Customer
 from demo.rules.seasons import Order, Season
-from demo.services import payers
+from demo.services import payers, teams
 from ordering.services import spots as ordering
 from ordering.services.spots import Form
 from plans import queries as plans
@@ -60,6 +60,7 @@ def choose(customer: Customer, season: Season, now: datetime) -> None:
             actor=actor,
             now=now,
         )
+    teams.forget_late_sign_ins(organisation)
 
 
 def leave(customer: Customer, *, password: str, at: datetime) -> None:

@@ -38,8 +38,6 @@ from plans.queries import contracts
 from plans.rules import renewals as rules
 from plans.rules import timeline
 from plans.services import renewals
-from seats.queries import due
-from seats.services import settling
 from usage.services import batches, partitions
 from usage.services.batches import MOST_EVENTS, Row
 from usage.services.ingest import ingest
@@ -146,7 +144,7 @@ def _live(story: _Story, month: BillingMonth) -> None:
     _grow(story, month)
     present = [customer for customer in CUSTOMERS if _since(story, customer) <= month.last_day]
     ends_at = min(month.ends_at(story.zone) - timedelta(seconds=1), story.now)
-    _settle(story, month)
+    joining.settle(ends_at)
     events = _ingest(story, _rows(story, present, month, ends_at), ends_at)
     corrected_at = start_of_day(month.first_day, story.zone) + timedelta(days=8, hours=1)
     if corrected_at <= story.now:
@@ -215,15 +213,6 @@ def _order(story: _Story, month: BillingMonth) -> None:
                 spots.order(customer, order, today=story.today, at=at)
 
 
-def _settle(story: _Story, month: BillingMonth) -> None:
-    """Carry out the ends of contracts in a month, each on its day."""
-    for day in month.days():
-        at = start_of_day(day, story.zone) + timedelta(minutes=2)
-        if at <= story.now:
-            for organisation_id in due.organisations(day):
-                settling.settle(organisation_id=organisation_id, now=at)
-
-
 def _choose_who_stays(story: _Story) -> None:
     """Have roots choose who stays when a spot contract ends, and one customer cancel."""
     for customer in CUSTOMERS:
@@ -231,8 +220,8 @@ def _choose_who_stays(story: _Story) -> None:
         if season and story.can_pay:
             spots.choose(customer, season, story.now)
         if customer.reference == seasons.LEAVES:
-            since = story.months[-1].starts_at(story.zone) + timedelta(hours=9)
-            at = min(story.now, max(since, story.now - seasons.LEFT_BEFORE))
+            day = max(story.months[-1].first_day, story.today - seasons.LEFT_BEFORE)
+            at = min(story.now, _in_the_morning(story, day, 50))
             secret = shape.password(story.size.seed, customer.reference)
             spots.leave(customer, password=secret, at=at)
 
