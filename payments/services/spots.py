@@ -39,8 +39,12 @@ __all__ = [
 
 @transaction.atomic
 def open_payable(*, order: SpotOrder, now: datetime) -> Payable:
-    """Make what is owed for a spot order, in the transaction that places it; once for each order."""
-    payable, _ = Payable.objects.get_or_create(
+    """Make what is owed for a spot order, in the transaction that places it; once for each order.
+
+    Where that is nothing, the plan's price being none, nobody has to pay: it is served at once. Rule: B-13.
+    """
+    is_owed = order.gross > 0
+    payable, is_new = Payable.objects.get_or_create(
         spot_order=order,
         defaults={
             "organisation_id": order.organisation_id,
@@ -49,13 +53,17 @@ def open_payable(*, order: SpotOrder, now: datetime) -> Payable:
             "currency": order.currency,
             "gross": order.gross,
             "due_on": now.astimezone(plans.vendor_zone()).date(),
-            "state": PayableState.OPEN,
+            "state": PayableState.OPEN if is_owed else PayableState.PAID,
             "hold": Hold.NOTHING,
             # The wizard shows it; the letter of an order is its confirmation.
             "announced_at": now,
             "created_at": now,
+            "closed_at": None if is_owed else now,
         },
     )
+    if is_new and not is_owed:
+        serve(payable_id=payable.pk, now=now)
+        payable.refresh_from_db()
     return payable
 
 

@@ -102,7 +102,7 @@ SPOTS = (
         JOIN LATERAL (
             SELECT max(issued_on) AS credited_on FROM billing_invoice
             WHERE corrects_id = p.invoice_id AND kind = 'credit_note') n ON true
-        WHERE o.state = 'paid' AND p.credited = p.gross AND o.placed_at >= %(since)s
+        WHERE o.state = 'paid' AND p.gross > 0 AND p.credited = p.gross AND o.placed_at >= %(since)s
           AND COALESCE(o.cut_on, o.end_on) > GREATEST(o.first_on, n.credited_on + 1)
         ORDER BY 1
         """,
