@@ -131,7 +131,7 @@ def reopen(request: PortalRequest) -> HttpResponse:
 def _confirm(request: PortalRequest, found: Review) -> HttpResponse:
     form = Confirm(request.POST, boxes=found.terms.boxes)
     if not form.is_valid():
-        return _show(request, found, form, status=400)
+        return _show_all(request, found, form)
     now = clock.now()
     try:
         if not services.sign_in_again(
@@ -142,7 +142,7 @@ def _confirm(request: PortalRequest, found: Review) -> HttpResponse:
             now=now,
         ):
             form.add_error("password", _("This is not your password."))
-            return _show(request, found, form, status=400)
+            return _show_all(request, found, form)
         outcome = services.confirm(
             organisation_id=request.organisation.pk,
             review_id=found.public_id,
@@ -173,6 +173,15 @@ def _confirm(request: PortalRequest, found: Review) -> HttpResponse:
     if not outcome.is_new:
         messages.info(request, _("This was confirmed before; nothing was done a second time."))
     return _to_receipt(request, outcome.cancellation)
+
+
+def _show_all(request: PortalRequest, found: Review, form: Confirm) -> HttpResponse:
+    """Show what is wrong with what was sent, and at once which boxes are not ticked."""
+    boxes = len(found.terms.boxes)
+    missing = tuple(place for place in range(boxes) if place not in form.places)
+    if missing and "ticked" not in form.errors:
+        form.add_error("ticked", _missing(BoxesMissing(missing), boxes))
+    return _show(request, found, form, missing=set(missing), status=400)
 
 
 def _missing(refusal: BoxesMissing, boxes: int) -> str:

@@ -109,6 +109,19 @@ def test_a_wrong_password_ends_nothing() -> None:
     assert not Cancellation.objects.exists()
 
 
+@pytest.mark.parametrize("password", ["", "wrong"])
+def test_all_that_is_wrong_is_told_at_once(password: str) -> None:
+    organisation = leaving.customer()
+    client = _client(organisation)
+
+    page = _text(client.post(_reviewed(client, organisation), _said((0,), password)))
+
+    assert "Not ticked: 2, 3." in page
+    assert 'id="box_2_error"' in page
+    assert ("This is not your password." in page) is bool(password)
+    assert 'href="#id_password"' in page
+
+
 def test_many_wrong_passwords_are_answered_no_more() -> None:
     organisation = leaving.customer()
     client = _client(organisation)
