@@ -44,7 +44,7 @@ def accounts(of: Organisation) -> bytes:
         header,
         (
             (
-                each.user.name,
+                records.name_of(each),
                 each.user.email,
                 Role(each.role).value,
                 " / ".join(groups.get(each.pk, [])),

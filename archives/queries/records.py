@@ -14,6 +14,7 @@ from ordering.models import Review
 from payments.models import Charge, Refund
 from plans.models import MainContract, Meter, Selection
 from seats.models import GroupMember
+from seats.queries import accounts as account_queries
 from spot_orders.models import SpotOrder
 from usage import queries as usage
 from usage.models import DailyUsage
@@ -31,11 +32,12 @@ class UsedOn:
 
 
 def accounts(organisation: Organisation) -> QuerySet[Membership]:
-    return (
-        Membership.objects.filter(organisation=organisation)
-        .select_related("user")
-        .order_by("registered_at", "pk")
-    )
+    return account_queries.accounts_of(organisation).order_by("registered_at", "pk")
+
+
+def name_of(account: Membership) -> str:
+    """Return what the organisation calls a person, never what another one does. Rule: F69."""
+    return str(vars(account)["shown_name"])
 
 
 def groups(organisation: Organisation) -> dict[int, list[str]]:

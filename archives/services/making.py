@@ -127,4 +127,18 @@ def _store(archive_id: int, file: IO[bytes], now: datetime) -> None:
     archive.state, archive.made_at, archive.expires_at = ArchiveState.READY, now, now + KEPT_FOR
     archive.size, archive.sha256 = size, digest.digest()
     archive.save(update_fields=["state", "made_at", "expires_at", "size", "sha256"])
+    _replace_older(archive)
     letters.ready(archive, now)
+
+
+def _replace_older(archive: Archive) -> None:
+    """Delete the content of the archives before: who asks every ten minutes fills no disk."""
+    older = list(
+        Archive.objects.select_for_update()
+        .filter(organisation=archive.organisation_id, state=ArchiveState.READY)
+        .exclude(pk=archive.pk)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    ArchivePart.objects.filter(archive__in=older).delete()
+    Archive.objects.filter(pk__in=older).update(state=ArchiveState.GONE)
