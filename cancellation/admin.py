@@ -43,10 +43,15 @@ _MOVED: Mapping[type[Exception], Label] = {
     ReasonMissing: gettext_lazy("Say why."),
     services.NothingToWithdraw: gettext_lazy("It stands no more."),
     services.TooLate: gettext_lazy("The contract has ended already."),
-    NotALastDay: gettext_lazy("The last day cannot be moved there: it is over, or billed."),
+    NotALastDay: gettext_lazy(
+        "The last day cannot be moved there: it is over, or more than two years ahead."
+    ),
 }
 _REOPENED: Mapping[type[Exception], Label] = {
     services.NothingToReopen: gettext_lazy("The contract has not ended, or was opened again."),
+    services.NoFreePlan: gettext_lazy(
+        "There is no free plan in their currency to begin with. Put one on sale first."
+    ),
 }
 
 
@@ -62,7 +67,12 @@ def _move(doing: Doing) -> str:
 
 
 def _reopen(doing: Doing) -> str:
-    services.reopen(organisation_id=doing.row.organisation_id, actor=doing.actor, now=doing.now)
+    services.reopen(
+        organisation_id=doing.row.organisation_id,
+        actor=doing.actor,
+        now=doing.now,
+        reason=doing.reason,
+    )
     return _("It is a customer again. The root can start a contract.")
 
 

@@ -39,7 +39,8 @@ class Confirm(forms.Form):
 
     def __init__(self, data: object = None, *, boxes: Sequence[object]) -> None:
         super().__init__(data)  # type: ignore[arg-type]  # a QueryDict, or nothing
-        places = [(str(place), "") for place in range(len(boxes))]
+        self._boxes = len(boxes)
+        places = [(str(place), "") for place in range(self._boxes)]
         ticked, reason = self.fields["ticked"], self.fields["reason"]
         assert isinstance(ticked, forms.TypedMultipleChoiceField)  # noqa: S101 - named just above
         assert isinstance(reason, forms.TypedChoiceField)  # noqa: S101 - named just above
@@ -49,4 +50,5 @@ class Confirm(forms.Form):
     @property
     def places(self) -> set[int]:
         """Which boxes are ticked, by their place, from what was sent."""
-        return {int(each) for each in self["ticked"].value() or () if str(each).isdecimal()}
+        ticked = {str(each) for each in self["ticked"].value() or ()}
+        return {place for place in range(self._boxes) if str(place) in ticked}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from core.months import BillingMonth, last_day
+from core.months import BillingMonth
 from plans.enums import CancellationEnds
 from plans.rules.timeline import Timeline
 
@@ -88,10 +88,10 @@ def check_step_up(stepped_up_at: datetime | None, now: datetime) -> datetime:
     return stepped_up_at
 
 
-def check_moved_to(after_on: date, *, today: date) -> None:
+def check_last_day(last_on: date, *, today: date) -> None:
     """Refuse a last day that is over, or more than two years ahead. Raises NotALastDay.
 
     A last day that is not over lies in no month that could be billed.
     """
-    if last_day(after_on) < today or after_on > today + LATEST_AFTER:
-        raise NotALastDay(after_on)
+    if not today <= last_on < today + LATEST_AFTER:
+        raise NotALastDay(last_on)

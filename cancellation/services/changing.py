@@ -6,6 +6,7 @@ from django.db import transaction
 
 from accounts import services as accounts
 from accounts.enums import Changed
+from accounts.models import Organisation
 from cancellation.models import Cancellation, LastDayChange
 from cancellation.queries import standing
 from cancellation.rules import ending
@@ -35,8 +36,7 @@ def withdraw(*, organisation_id: int, user_id: int, now: datetime) -> Cancellati
     cancellation = standing.of(organisation)
     if cancellation is None:
         raise NothingToWithdraw
-    if not standing.can_be_withdrawn(cancellation, now):
-        raise TooLate(cancellation.end_on)
+    _check_not_over(organisation, cancellation, now)
     actor = f"user:{user_id}"
     cancellation.withdrawn_at, cancellation.withdrawn_by = now, actor
     cancellation.save(update_fields=["withdrawn_at", "withdrawn_by"])
@@ -52,6 +52,17 @@ def withdraw(*, organisation_id: int, user_id: int, now: datetime) -> Cancellati
     accounts.tell_entitlements_changed([organisation], reason=Changed.CLOSED, now=now)
     letters.withdrawn(cancellation, now)
     return cancellation
+
+
+def _check_not_over(organisation: Organisation, cancellation: Cancellation, now: datetime) -> None:
+    """Refuse once the last day is over. Raises TooLate.
+
+    Who read the clock just before, and was given the lock after the accounts had left, is too late as
+    well. Rule: F53.
+    """
+    has_ended = organisation.accounts_ended_on == cancellation.end_on
+    if has_ended or not standing.can_be_withdrawn(cancellation, now):
+        raise TooLate(cancellation.end_on)
 
 
 @transaction.atomic
@@ -73,12 +84,11 @@ def move_last_day(
     cancellation = standing.of(organisation)
     if cancellation is None or cancellation.pk != cancellation_id:
         raise NothingToWithdraw
-    if not standing.can_be_withdrawn(cancellation, now):
-        raise TooLate(cancellation.end_on)
+    _check_not_over(organisation, cancellation, now)
+    ending.check_last_day(last_on, today=now.astimezone(plans.vendor_zone()).date())
     before_on, after_on = cancellation.end_on, last_on + timedelta(days=1)
     if before_on == after_on:
         return cancellation
-    ending.check_moved_to(after_on, today=now.astimezone(plans.vendor_zone()).date())
     cancellation.data_until_on += after_on - before_on
     cancellation.end_on = after_on
     cancellation.save(update_fields=["end_on", "data_until_on"])

@@ -23,11 +23,24 @@ from plans import queries as plans
 from plans.models import VendorVersion
 
 _CONTRACT_PAGE = "contract"
+_RECEIPT_PAGE = "cancellation_receipt"
 
 
 def confirmed(cancellation: Cancellation, now: datetime) -> None:
     """Tell the root what was confirmed, with all that follows, and staff that a customer leaves."""
-    _tell_root(cancellation, "cancellation_confirmed", {}, now)
+    receipt = reverse(
+        _RECEIPT_PAGE,
+        kwargs={
+            "organisation": cancellation.organisation.public_id,
+            "cancellation": cancellation.public_id,
+        },
+    )
+    _tell_root(
+        cancellation,
+        "cancellation_confirmed",
+        {"receipt_url": f"{settings.PORTAL_ORIGIN}{receipt}"},
+        now,
+    )
     _tell_staff(
         cancellation,
         "cancellation_confirmed_to_staff",

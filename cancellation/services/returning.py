@@ -25,12 +25,13 @@ class NoFreePlan(Exception):
 
 
 @transaction.atomic
-def reopen(*, organisation_id: int, actor: str, now: datetime) -> Cancellation:
+def reopen(*, organisation_id: int, actor: str, now: datetime, reason: str = "") -> Cancellation:
     """Have an organisation whose last day is over be a customer again, on the free plan, from now on.
 
     Its reference, invoices and accounts are kept; deactivated ones stay so. The months between are
-    recorded with nothing to bill. Main contract and payment method are taken out anew. Raises
-    NothingToReopen or NoFreePlan, and has then changed nothing. Rule: S1-29, B-01.
+    recorded with nothing to bill. Main contract and payment method are taken out anew. `reason`: of
+    staff who do it. Raises NothingToReopen or NoFreePlan, and has then changed nothing.
+    Rule: S1-29, B-01.
     """
     organisation = accounts.lock(organisation_id)
     cancellation = standing.of(organisation)
@@ -56,7 +57,10 @@ def reopen(*, organisation_id: int, actor: str, now: datetime) -> Cancellation:
         subject=f"cancellation:{cancellation.pk}",
         organisation_id=organisation.pk,
         at=now,
-        details={"cancellation": str(cancellation.public_id)},
+        details={
+            "cancellation": str(cancellation.public_id),
+            **({"reason": reason.strip()} if reason.strip() else {}),
+        },
     )
     plan_services.select_plan(
         organisation_id=organisation.pk,

@@ -111,19 +111,20 @@ def test_without_a_fresh_sign_in_nothing_is_confirmed(after: timedelta | None) -
 
 
 @pytest.mark.parametrize(
-    ("after_on", "is_refused"),
+    ("last_on", "is_refused"),
     [
-        (date(2026, 4, 10), True),
-        (date(2026, 4, 11), False),
-        (date(2028, 4, 10), False),
-        (date(2028, 4, 11), True),
+        (date(2026, 4, 9), True),
+        (date(2026, 4, 10), False),
+        (date(2028, 4, 9), False),
+        (date(2028, 4, 10), True),
+        (date.max, True),
     ],
-    ids=["yesterday", "today", "two years", "more than two years"],
+    ids=["yesterday", "today", "two years", "more than two years", "the last day of all"],
 )
-def test_staff_move_a_last_day_within_bounds(after_on: date, is_refused: bool) -> None:
+def test_staff_move_a_last_day_within_bounds(last_on: date, is_refused: bool) -> None:
     refused = False
     try:
-        ending.check_moved_to(after_on, today=date(2026, 4, 10))
+        ending.check_last_day(last_on, today=date(2026, 4, 10))
     except NotALastDay:
         refused = True
 
