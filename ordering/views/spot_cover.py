@@ -107,7 +107,7 @@ def _found(form: Cover, position: Position) -> Found:
     added: Licences | None = None
     why_no_cover = why_no_licences = None
     try:
-        covered = rules.cheapest(
+        found = rules.cheapest(
             contracted,
             people,
             first_on,
@@ -117,6 +117,8 @@ def _found(form: Cover, position: Position) -> Found:
             may_span_renewal=position.may_span_renewal,
             closed_on=closed_on,
         ).offers
+        _gross(found, position)
+        covered = found
     except Refusal as refusal:
         why_no_cover = spots.told(refusal, position)
     try:

@@ -24,7 +24,8 @@ from payments.gateways import registry
 from payments.models import Charge, Payable
 from payments.services import charges, spots
 from plans import queries as plans
-from plans.models import VendorVersion
+from plans.enums import Category, TaxCategory
+from plans.models import Plan, VendorVersion
 from plans.rules import timeline
 from plans.services import contracts
 from spot_orders.models import SpotOrder
@@ -954,3 +955,26 @@ def test_settings_and_payment_ask_as_often_whatever_there_was(
         client.post(payment_of(order), shown(order))
     asks(url("order_spot", organisation), QUERIES_OF_SETTINGS)
     asks(page_of(order), QUERIES_OF_ORDER)
+
+
+def test_a_cover_of_two_taxes_is_told() -> None:
+    """Rule: B-06: one order bears one tax; from the renewal on the plan bears another."""
+    organisation = kobo(months=1)
+    Plan.objects.create(
+        code="paper",
+        category=Category.LICENCE,
+        name_ja="紙面",
+        name_en="Paper",
+        tax_category=TaxCategory.REDUCED,
+        position=9,
+    )
+    make.plan_version("paper", prices={"JPY": 4_000})
+    renew(organisation, customers.version("paper"))
+
+    answer = browser(organisation).get(
+        url("order_spot_cover", organisation),
+        {"people": "40", "first_on": "2026-01-20", "last_on": "2026-03-19"},
+    )
+
+    assert answer.status_code == 200
+    assert "The tax changes within this period." in words(answer)
