@@ -92,7 +92,8 @@ def _rows(receipt: Receipt, language: Language) -> Iterator[tuple[str, str]]:
         sentence = words.contract_early if is_early else words.contract_until
         yield words.contract, sentence.format(day=day_written(receipt.contract_last_on, language))
     for spot in receipt.spots:
-        yield words.spot.format(number=spot.number), _spot(spot, receipt, language)
+        name = words.spot if spot.is_paid else words.order
+        yield name.format(number=spot.number), _spot(spot, receipt, language)
     yield words.accounts, words.accounts_after
     yield words.data, words.data_until.format(day=day_written(receipt.data_until, language))
 

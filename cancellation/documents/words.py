@@ -21,6 +21,7 @@ class Words:
     spot: str
     spot_early: str
     spot_whole: str
+    order: str
     order_unpaid: str
     accounts: str
     accounts_after: str
@@ -41,7 +42,8 @@ JA = Words(
     spot="スポット契約 {number}",
     spot_early="{accounts}アカウント、{first}〜{last}(解約により最終日に終了し、返金はございません)",
     spot_whole="{accounts}アカウント、{first}〜{last}",
-    order_unpaid="{accounts}アカウント、{first}〜{last}(未払いの注文)",
+    order="スポット注文 {number}",
+    order_unpaid="{accounts}アカウント、{first}〜{last}(お支払い前)",
     accounts="アカウント",
     accounts_after="最終日の終了後、ルートアカウントを除き無効になります。",
     data="データ",
@@ -65,7 +67,8 @@ EN = Words(
     spot="Spot contract {number}",
     spot_early="{accounts} accounts, {first} to {last}; ends with the last day, without refund",
     spot_whole="{accounts} accounts, {first} to {last}",
-    order_unpaid="{accounts} accounts, {first} to {last}; an order that was not paid",
+    order="Spot order {number}",
+    order_unpaid="{accounts} accounts, {first} to {last}; not paid",
     accounts="Accounts",
     accounts_after="After the last day all but the root account are deactivated.",
     data="Data",

@@ -17,6 +17,7 @@ from cancellation import services
 from cancellation.models import Cancellation, ReceiptDocument
 from cancellation.services import receipts
 from core import clock, work
+from core.models import Mail
 from tests import make
 from tests.cancellation import leaving
 from tests.ordering import customers
@@ -202,3 +203,11 @@ def test_a_receipt_that_was_made_is_never_changed() -> None:
 
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("UPDATE cancellation_receiptdocument SET number = 'X'")
+
+
+def test_the_mail_leads_to_it() -> None:
+    cancellation = leaving.cancelled(leaving.customer(), NOW)
+
+    letter = Mail.objects.get(to__contains=["root@kobo.example"])
+
+    assert _url("cancellation_receipt", cancellation) in letter.text
