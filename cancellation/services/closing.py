@@ -4,6 +4,7 @@ First what was contracted ends, by the date; when the last month is billed and n
 more, the payment methods go. Rule: S1-29, F62, R1.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -116,7 +117,8 @@ def give_up_order(*, order_id: int, now: datetime) -> None:
     closed_on = order.organisation.closed_on
     if order.state != SpotState.PLACED or closed_on is None or order.until_on <= closed_on:
         return
-    spots.give_up(order_id=order_id, why="contract_ends", actor=ACTOR, now=now)
+    with suppress(spot_services.MovedBefore):  # what was taken for it just went back
+        spots.give_up(order_id=order_id, why="contract_ends", actor=ACTOR, now=now)
 
 
 @transaction.atomic

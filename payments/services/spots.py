@@ -214,9 +214,13 @@ def _leave(payable_id: int, actor: str, now: datetime) -> None:
 
 
 def _closable(payable_id: int) -> Payable:
-    """Return the payable of an order, locked, for which no money is or may be under way."""
-    _order, payable = serving.locked_with_order(payable_id)
+    """Return the payable of an order, locked, for which no money is or may be under way.
+
+    That the money of one that is decided already goes back is no reason to wait: its state says it.
+    """
+    order, payable = serving.locked_with_order(payable_id)
     is_live = payable.charges.filter(state__in=sorted(LIVE)).exists()
-    if is_live or (payable.captured > payable.refunded and payable.invoice_id is None):
+    is_in = payable.captured > payable.refunded and payable.invoice_id is None
+    if is_live or (is_in and order.state == SpotState.PLACED):
         raise AttemptUnderWay
     return payable

@@ -304,7 +304,7 @@ class Customer(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.last is not None)
     @rule(
-        what=st.sampled_from(["renew", "renew", "add", "withdraw", "cut", "by itself", "switch"]),
+        what=st.sampled_from(["cut", "renew", "add", "withdraw", "cut", "by itself", "switch"]),
         months=st.sampled_from([12, 1]),
         steps=st.integers(1, 2),
     )
