@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from core import clock
 from core.models import Mail
@@ -11,7 +12,7 @@ from payments.enums import ChargeState, Hold, PayableState
 from payments.models import Charge, Payable
 from payments.queries import receipts, reconciling
 from payments.queries import spots as queries
-from payments.services import corrections, reconcile
+from payments.services import asking, corrections, reconcile, refunds
 from spot_orders.enums import SpotState
 from tests.payments import backs, collected, offices, spotted
 from tests.payments.collected import Customer
@@ -120,6 +121,37 @@ def test_a_buyer_of_paid_pays_what_was_charged_back_elsewhere(
 
     assert [row.code for row in sandbox.ledger.trades] == ["KC-00000001-2"]
     assert len(taken(sandbox)) == 2
+
+
+def test_a_part_that_was_taken_back_is_paid_again_and_both_payments_are_given_back(
+    sandbox: Sandbox,
+) -> None:
+    customer, first = collected.paid(sandbox)
+    refunds.record_reversal(
+        charge_id=first.pk, reference="R-1", amount=2_000, code="CHARGEBACK", now=NOW
+    )
+    corrections.release_hold(
+        payable_id=customer.payable.pk, reason="It is owed.", actor=backs.HANAKO, now=NOW
+    )
+    asking.charge_now(
+        payable_id=customer.payable.pk, reason="He asked.", actor=backs.HANAKO, now=NOW
+    )
+    tick(NOW + MINUTES, sandbox)
+    assert [row.amount for row in sandbox.ledger.captures] == [5_500, 2_000]
+
+    backs.credit(Payable.objects.get(pk=customer.payable.pk), now=NOW + 2 * MINUTES)
+    tick(NOW + 3 * MINUTES, sandbox)
+
+    assert [row.amount for row in sandbox.ledger.refunds] == [2_000, 3_500]
+    assert backs.sums(customer.payable) == (PayableState.VOID, 5_500, 7_500, 7_500)
+
+
+def test_which_payment_it_is_never_changes(reopened: Customer, sandbox: Sandbox) -> None:
+    """Under another number the provider would take the money of the same attempt once more."""
+    tick(NOW + 27 * HOURS, sandbox)
+
+    with pytest.raises(IntegrityError, match="never changes"), transaction.atomic():
+        Charge.objects.filter(turn=2).update(turn=3)
 
 
 def test_whatever_is_read_of_it_says_the_documents_own_number(
