@@ -80,7 +80,7 @@ def shown_of(request: PortalRequest) -> ContractShown:
         "terms": [_term(each, position.today) for each in found.contracts],
         "spans": _spans(position),
         "orders": _orders(found, position.zone),
-        "has_dates": bool(_events(found, position.today)),
+        "has_dates": bool(_events(found, position.today, request.organisation.closed_on)),
         "spots": [
             spot_shown.listed(each, position.market.now, position.zone)
             for each in spots.contracts_of(request.organisation)
@@ -98,7 +98,7 @@ def dates(request: PortalRequest) -> HttpResponse:
     today = now.astimezone(positions.position(request.organisation, now=now).zone).date()
     body = calendar(
         _("Contract of %(organisation)s") % {"organisation": request.organisation.name},
-        _events(found, today),
+        _events(found, today, request.organisation.closed_on),
         revised_at=found.revised_at or now,
         product="-//Billing Portal//Contract//EN",
     )
@@ -250,19 +250,23 @@ def _order(review: Review, members: frozenset[int], zone: ZoneInfo) -> OrderShow
     )
 
 
-def _events(found: Contracts, today: date) -> list[Event]:
-    """Return the days of the terms that are not over: first, last, and the renewal's."""
+def _events(found: Contracts, today: date, closed_on: date | None) -> list[Event]:
+    """Return the days of the terms that are not over: first, last, and the renewal's.
+
+    `closed_on`: the day from which their customer is none any more; nothing after it is to come.
+    """
     host = urlsplit(settings.PORTAL_ORIGIN).hostname or "portal"
     events = []
     standing = [each for each in found.contracts if each.withdrawn_at is None]
     for row in sorted(standing, key=lambda each: each.first_on):
-        if row.end_on <= today:
+        end_on = min(filter(None, (row.end_on, row.cut_on, closed_on)))
+        if end_on <= max(today, row.first_on):
             continue
         uid = f"{row.public_id}@{host}"
         events.append(Event(f"first-{uid}", row.first_on, _("Contract: first day")))
-        last = last_day(row.end_on)
+        last = last_day(end_on)
         events.append(Event(f"last-{uid}", last, _("Contract: last day"), _after(row)))
-        if row.renews and row == standing[0]:
+        if row.renews and row == standing[0] and closed_on is None:
             text = _(
                 "The next term is ordered at the price on sale that day. Until the day before, automatic"
                 " renewal can be switched off."

@@ -22,7 +22,7 @@ from ordering import forms
 from ordering.queries import positions
 from ordering.queries.positions import Position
 from ordering.rules.acts import Act, Renew, SetRenewal, WithdrawRenewal
-from ordering.rules.guards import TooManyAccounts
+from ordering.rules.guards import Closed, TooManyAccounts
 from ordering.views import consequences, refusals, reviewing, spots
 from ordering.views.refusals import Told
 from plans.rules import PlanTerms
@@ -288,7 +288,12 @@ def _spot(position: Position) -> Entry:
 
 
 def _entry(kind: Kind, position: Position) -> Entry:
-    refusal = position.why_not(kind.form(None, position=position).least())
+    closed_on = position.organisation.closed_on
+    refusal = (
+        Closed()
+        if closed_on is not None and closed_on <= position.today
+        else position.why_not(kind.form(None, position=position).least())
+    )
     why_not = _told(refusal, position) if refusal else None
     if isinstance(refusal, NoContract) and why_not is not None:
         # What it links to is the first entry of the same menu.

@@ -268,3 +268,32 @@ def test_an_order_that_lapses_is_not_called_due() -> None:
 
     assert "which is not paid, is given up." in page
     assert "stays due" not in page
+
+
+@pytest.mark.django_db
+def test_after_a_cancellation_the_calendar_has_its_last_day_and_none_after_it() -> None:
+    with clock.fixed_at(make.NOW):
+        make.cancellation_terms()
+        organisation = spotted.buyer().organisation
+        leaving.cancelled(organisation, make.NOW)
+        client = Client(HTTP_ACCEPT_LANGUAGE="en")
+        client.force_login(leaving.root(organisation))
+
+        dates = client.get(reverse("contract_ics", args=[organisation.public_id])).content.decode()
+
+    days = [line for line in dates.splitlines() if line.startswith("DTSTART")]
+    assert [line.rpartition(":")[2] for line in days] == ["20261110", "20261130"]
+
+
+@pytest.mark.django_db
+def test_who_has_left_is_told_of_each_order_how_to_come_back() -> None:
+    with clock.fixed_at(make.NOW):
+        make.cancellation_terms()
+        organisation = spotted.buyer().organisation
+        leaving.cancelled(organisation, make.NOW)
+    with clock.fixed_at(leaving.local(12, 1, 9)):
+        client = Client(HTTP_ACCEPT_LANGUAGE="en")
+        client.force_login(leaving.root(organisation))
+        page = client.get(reverse("order", args=[organisation.public_id])).content.decode()
+
+    assert page.count("Your contract has ended, so nothing can be ordered.") == 7
