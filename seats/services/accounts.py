@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import services as accounts
 from accounts.enums import Changed, Role
@@ -69,6 +70,7 @@ def register(
         if before is not None:
             raise RegisteredBefore(before)
         _check_places(organisation, 1, now)
+        _lock_people(User.objects.filter(email=email.lower()))
         # Who was deleted everywhere before may sign in again; staff are shut out, and let in, by staff.
         User.objects.filter(email=email.lower(), is_active=False, is_staff=False).update(
             is_active=True
@@ -146,9 +148,9 @@ def delete(
         gone = _those(organisation, membership_ids)
         _record(gone, "membership.deleted", actor, now, of=_was)
         Membership.objects.filter(pk__in=[each.pk for each in gone]).delete()
-        User.objects.filter(
-            pk__in=[each.user_id for each in gone], memberships=None, is_staff=False
-        ).update(is_active=False)
+        people = User.objects.filter(pk__in=[each.user_id for each in gone])
+        _lock_people(people)
+        people.filter(memberships=None, is_staff=False).update(is_active=False)
         _gone(organisation, gone, now)
         return len(gone)
 
@@ -238,6 +240,14 @@ def _those(
     if not with_root and any(each.role == Role.ROOT for each in found):
         raise OfTheRoot
     return found
+
+
+def _lock_people(people: QuerySet[User]) -> None:
+    """Have whoever registers or deletes the same people for another organisation wait.
+
+    Otherwise neither would see what the other one does, and who is new there could not sign in.
+    """
+    list(people.select_for_update(no_key=True).order_by("pk").values_list("pk"))
 
 
 def _gone(organisation: Organisation, gone: Iterable[Membership], now: datetime) -> None:

@@ -1,10 +1,12 @@
 """What somebody might try with accounts, invitations and files, and does not get. Rule: F60, F69, F75."""
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
 
 from accounts.enums import Role
@@ -18,6 +20,7 @@ from seats.models import AccountImport, ImportRow
 from seats.rules import import_rows
 from seats.services import accounts, imports, invitations
 from tests import make
+from tests.plans.test_guards import somebody_waits
 from tests.seats import customers
 from tests.seats.customers import at
 from tests.seats.test_pages import text_of, url
@@ -180,6 +183,31 @@ def test_a_file_of_far_too_many_rows_is_read_no_further_than_needed() -> None:
         )
 
     assert read == import_rows.MOST_ROWS + 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_deleted_here_while_registered_there_signs_in_there() -> None:
+    org = customers.customer(customers.catalogue()).organisation
+    account = _invite(org)
+    other = make.member(make.organisation(now=at(1, 1)), now=at(1, 1)).organisation
+    customers.main(other, PlanVersion.objects.get(plan__code="starter"), customers.BEGAN)
+
+    def delete() -> None:
+        try:
+            _delete(org, account)
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        _invite(other)
+        meanwhile = threading.Thread(target=delete)
+        meanwhile.start()
+        while meanwhile.is_alive() and not somebody_waits():
+            meanwhile.join(0.01)
+    meanwhile.join(30)
+
+    assert User.objects.get(email=EMAIL).is_active
+    assert not org.memberships.filter(user__email=EMAIL).exists()
 
 
 def _import(org: Organisation, text: str) -> AccountImport:
