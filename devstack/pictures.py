@@ -14,6 +14,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 ROOT_ACCOUNT = "emma@bluebird-robotics.example"
 JAPANESE_ROOT_ACCOUNT = "hanako@aoba-sensing.example"
+# Its spot contract ends in some days; another customer's order waits for its payment.
+SPOT_ROOT_ACCOUNT = "kaede@tsumugi-events.example"
+WAITING_ROOT_ACCOUNT = JAPANESE_ROOT_ACCOUNT
 FLAGS = ["--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
@@ -42,6 +45,13 @@ def main(origin: str, sign_ins: Path) -> None:
             page.locator("form[method=post] button[type=submit]").last.click()
             page.wait_for_url("**/orders/**")
             _shoot(page, "review", height=1200)
+        with _signed_in(browser, origin, SPOT_ROOT_ACCOUNT, passwords) as page:
+            _contract(page)
+        with _signed_in(browser, origin, WAITING_ROOT_ACCOUNT, passwords) as page:
+            page.get_by_role("link", name="Orders and invoices").click()
+            page.get_by_role("link", name="Pay now").first.click()
+            page.wait_for_url("**/payment/")
+            _shoot(page, "payment", height=1940)
         with _signed_in(browser, origin, JAPANESE_ROOT_ACCOUNT, passwords, "ja") as page:
             page.locator("nav a[href$='/invoices/']").click()
             page.get_by_role("row").nth(1).get_by_role("link").first.click()
@@ -51,6 +61,28 @@ def main(origin: str, sign_ins: Path) -> None:
         ) as page:
             _shoot(page, "usage-phone-dark", width=360, height=720)
         browser.close()
+
+
+def _contract(page: Page) -> None:
+    """Take a contract with its accounts over time, who leaves, an order, and what cancelling means."""
+    page.get_by_role("link", name="Contract details").click()
+    _shoot(page, "contract", height=1560)
+    _part(page, "Accounts over time", "seats", height=440)
+    page.get_by_role("link", name="Who leaves on which day, and who stays").click()
+    _part(page, "In which order they leave", "leaving", height=900)
+    page.get_by_role("link", name="Accounts", exact=True).click()
+    _shoot(page, "accounts", height=1000)
+    page.get_by_role("link", name="Paid Plan Order").click()
+    page.get_by_role("link", name="Add Spot").first.click()
+    _shoot(page, "spot", height=1560)
+    page.get_by_role("link", name="Orders and invoices").click()
+    page.get_by_role("link", name="Orders", exact=True).click()
+    page.get_by_role("row").nth(1).get_by_role("link").first.click()
+    _shoot(page, "completed", height=1200)
+    page.get_by_role("link", name="Billing Information").click()
+    page.get_by_role("link", name="Contract details").click()
+    page.get_by_role("link", name="See what a cancellation means").click()
+    _shoot(page, "cancellation", height=1560)
 
 
 def _passwords(sign_ins: Path) -> Iterator[tuple[str, str]]:
@@ -89,6 +121,14 @@ def _signed_in(
 
 def _shoot(page: Page, name: str, *, width: int = 1200, height: int) -> None:
     page.set_viewport_size({"width": width, "height": height})
+    page.screenshot(path=FOLDER / f"{name}.png")
+    print(f"{name}.png")
+
+
+def _part(page: Page, heading: str, name: str, *, height: int) -> None:
+    """Take what is below a heading of a page."""
+    page.set_viewport_size({"width": 1200, "height": height})
+    page.get_by_role("heading", name=heading).evaluate("each => each.scrollIntoView()")
     page.screenshot(path=FOLDER / f"{name}.png")
     print(f"{name}.png")
 
