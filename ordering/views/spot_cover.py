@@ -20,7 +20,6 @@ from ordering.forms import Cover
 from ordering.queries import positions
 from ordering.queries import spots as queries
 from ordering.queries.positions import Position
-from ordering.rules import spots as guards
 from ordering.views import consequences, spots
 from ordering.views.refusals import Told
 from plans.rules.timeline import Refusal
@@ -85,8 +84,7 @@ def cover(request: PortalRequest) -> HttpResponse:
         "here": reverse("order_spot_cover", kwargs=_of(position)),
     }
     try:
-        guards.check(position.circumstances)
-        first = queries.window(position).first_on
+        first = queries.quotable(position).first_on
     except Refusal as refusal:
         context |= {"refused": spots.told(refusal, position)}
         return render(request, "ordering/spot_cover.html", context)

@@ -395,6 +395,25 @@ def test_the_wizard_needs_no_scripts_and_no_mouse(open_page: Open, sandbox: Sand
     assert [row.amount for row in sandbox.ledger.captures if row.is_in] == [11_000]
 
 
+@pytest.mark.parametrize(("dark", "width"), [(False, 360), (True, 1280)], ids=["phone", "desk"])
+def test_before_there_is_a_method_prices_and_a_quotation_are_had(
+    open_page: Open, picture: Picture, dark: bool, width: int
+) -> None:
+    organisation = kobo(has_method=False)
+    page = open_page(
+        url("order", organisation), user=customers.root_of(organisation), dark=dark, width=width
+    )
+    page.get_by_role("link", name="Prices and quotation").click()
+    fill(page, "en", first_on="2026-02-01", months="3")
+    expect(page.locator("#preview")).to_contain_text("¥16,500")
+    expect(page.get_by_role("button", name=WORDS["en"]["go"])).to_have_count(0)
+    picture(page, "quote-only")
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Quote (PDF)").click()
+    assert download.value.suggested_filename.endswith(".pdf")
+
+
 @pytest.mark.parametrize(
     ("dark", "language", "width"), [(False, "en", 360), (True, "ja", 1280)], ids=["phone", "desk"]
 )
