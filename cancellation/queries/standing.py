@@ -77,11 +77,16 @@ def to_settle() -> QuerySet[Cancellation]:
 def reasons(since: datetime, until: datetime) -> list[tuple[date, str, int]]:
     """Return why customers left: month (its first day), reason, and how many, by month.
 
-    Withdrawn ones are not counted; an empty reason: it was not said.
+    Withdrawn ones are not counted; an empty reason: it was not said. Nobody leaves where there is no
+    vendor yet.
     """
+    try:
+        zone = plans.vendor_zone()
+    except plans.NoVendor:
+        return []
     rows = (
         Cancellation.objects.filter(ordered_at__gte=since, ordered_at__lt=until, withdrawn_at=None)
-        .annotate(month=TruncMonth("ordered_at", tzinfo=plans.vendor_zone()))
+        .annotate(month=TruncMonth("ordered_at", tzinfo=zone))
         .values_list("month", "reason")
         .annotate(count=Count("pk"))
         .order_by("month", "reason")
