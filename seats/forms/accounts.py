@@ -15,6 +15,7 @@ from seats.forms import files
 from seats.models import Group
 from seats.queries.accounts import Search
 from seats.rules.import_rows import LONGEST_NAME, Row
+from seats.rules.writing import address, plain
 from seats.services.groups import LONGEST_NAME as LONGEST_GROUP
 
 AUTO = "auto"
@@ -74,10 +75,15 @@ class AccountSearch(forms.Form):
         return any(self.data.get(name) for name in self.fields if name != "sort")
 
 
+class _Address(forms.EmailField):
+    def to_python(self, value: object) -> str:
+        return address(str(super().to_python(value) or ""))
+
+
 class Registration(forms.Form):
     """One account to be registered."""
 
-    email = forms.EmailField(
+    email = _Address(
         label=_("E-mail address"),
         max_length=254,
         help_text=_("The person signs in with it. The invitation goes there."),
@@ -104,11 +110,8 @@ class Registration(forms.Form):
         assert isinstance(choice, forms.MultipleChoiceField)  # noqa: S101 - as it stands above
         choice.choices = _group_choices(groups)
 
-    def clean_email(self) -> str:
-        return str(self.cleaned_data["email"]).lower()
-
     def clean_name(self) -> str:
-        return " ".join(str(self.cleaned_data["name"]).split())
+        return plain(str(self.cleaned_data["name"]))
 
     @property
     def chosen_role(self) -> Role:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from accounts.enums import Role
 from seats.enums import Problem
+from seats.rules.writing import address, plain
 
 MOST_ROWS = 10_000
 LONGEST_NAME = 120
@@ -123,8 +124,8 @@ def _row(
     is_address: Callable[[str], bool],
     is_reserved: Callable[[str], bool],
 ) -> Row:
-    email = cells["email"].lower()
-    name = " ".join(cells.get("name", "").split())
+    email = address(cells["email"])
+    name = plain(cells.get("name", ""))
     typed = cells.get("role", "")
     role = _ROLES.get(typed.casefold())
     groups = _groups(cells.get("groups", ""))
@@ -147,8 +148,8 @@ def _row(
 def _wrong(line: int, cells: Mapping[str, str], problem: Problem, about: str = "") -> Row:
     return Row(
         line,
-        cells["email"].lower()[:254],
-        " ".join(cells.get("name", "").split())[:LONGEST_NAME],
+        address(cells["email"])[:254],
+        plain(cells.get("name", ""))[:LONGEST_NAME],
         problem=problem,
         about=about[:LONGEST_ABOUT],
     )
@@ -158,7 +159,7 @@ def _groups(written: str) -> tuple[str, ...]:
     """Return the groups of a cell, each once, as they are written."""
     found: dict[str, str] = {}
     for part in written.split(_BETWEEN_GROUPS):
-        name = " ".join(part.split())
+        name = plain(part)
         if name:
             found.setdefault(name.casefold(), name)
     return tuple(found.values())

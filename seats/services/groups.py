@@ -17,6 +17,7 @@ from accounts.models import Membership
 from core import audit
 from core.canonical import Json
 from seats.models import Group, GroupMember
+from seats.rules.writing import plain
 
 LONGEST_NAME = 80
 MOST = 200
@@ -167,7 +168,7 @@ def _make(organisation_id: int, name: str, actor: str, now: datetime) -> Group:
 
 
 def _fit(known: QuerySet[Group], name: str) -> str:
-    fit = " ".join(name.split())
+    fit = plain(name)
     if not 0 < len(fit) <= LONGEST_NAME:
         raise NoName
     if is_reserved(fit):

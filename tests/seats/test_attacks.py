@@ -185,6 +185,29 @@ def test_a_file_of_far_too_many_rows_is_read_no_further_than_needed() -> None:
     assert read == import_rows.MOST_ROWS + 1
 
 
+def test_an_address_in_full_width_letters_is_the_same_address(
+    pages: Client, org: Organisation
+) -> None:
+    rows = files.rows("email\nhanako@example.com\nｈａｎａｋｏ＠ｅｘａｍｐｌｅ．ｃｏｍ\n".encode())
+    assert [(row.email, row.problem) for row in rows] == [(EMAIL, None), (EMAIL, Problem.TWICE)]
+
+    pages.post(url("accounts_register", org), {"email": "Ｈanako@ｅxample.com", "role": "member"})
+
+    assert org.memberships.filter(user__email=EMAIL).exists()
+
+
+def test_a_name_turns_no_text_around(pages: Client, org: Organisation) -> None:
+    name = "Ha\u202enako \u2066\x1b[31mSato\r\nBcc: x"
+    (row,) = files.rows(f'email,name,groups\nb@example.com,"{name}","{name}"\n'.encode())
+
+    pages.post(url("accounts_register", org), {"email": EMAIL, "name": name, "role": "member"})
+
+    assert row.name == "Hanako [31mSato Bcc: x"
+    assert row.groups == ("Hanako [31mSato Bcc: x",)
+    account = org.memberships.select_related("invitation").get(user__email=EMAIL)
+    assert account.invitation.name == "Hanako [31mSato Bcc: x"
+
+
 @pytest.mark.django_db(transaction=True)
 def test_who_is_deleted_here_while_registered_there_signs_in_there() -> None:
     org = customers.customer(customers.catalogue()).organisation
