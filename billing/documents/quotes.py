@@ -91,15 +91,23 @@ def quote(
     return Quote(offer, totals, organisation, vendor, today)
 
 
+class NotWritable(RuntimeError):
+    """No installed font can write what it says: a name in letters of far away, or a picture."""
+
+
 def render_quote(of: Quote, language: Language) -> bytes:
     """Return a quotation as PDF: the same bytes for the same quotation, whenever it is asked for.
 
-    It takes about a second. Raises GlyphsMissing.
+    It takes about a second. Raises NotWritable.
     """
     # WeasyPrint is large, and few web processes ever need it.
     from billing.documents import render
 
-    return render.pdf_of(render.html_of(content_of(of, language)), identifier=of.identifier)
+    source = render.html_of(content_of(of, language))
+    try:
+        return render.pdf_of(source, identifier=of.identifier)
+    except render.GlyphsMissing as missing:
+        raise NotWritable(*missing.args) from missing
 
 
 def file_name(of: Quote, language: Language) -> str:

@@ -1,9 +1,11 @@
 """The quotation of a spot order, as a PDF, before it is placed. Rule: S2-22."""
 
+import logging
 from datetime import datetime
 from typing import cast
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.core.cache import caches
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -24,6 +26,8 @@ from ordering.queries import positions
 from ordering.queries import spots as queries
 from plans import queries as plans
 from plans.rules.timeline import Refusal
+
+log = logging.getLogger(__name__)
 
 # A PDF is data that somebody else may have put words into: it runs nothing, wherever it is opened.
 _SANDBOX = "default-src 'none'; sandbox"
@@ -46,7 +50,19 @@ def quote(request: PortalRequest) -> HttpResponse:
     if seconds:
         return _later(request, seconds)
     language = Language.JA if words.current().is_japanese else Language.EN
-    response = HttpResponse(quotes.render_quote(found, language), content_type="application/pdf")
+    try:
+        written = quotes.render_quote(found, language)
+    except quotes.NotWritable as fault:
+        log.warning("a quotation is not written: %s", fault)
+        messages.error(
+            request,
+            _(
+                "The quotation could not be written: your billing name or address has letters that our"
+                " documents cannot show. Ask Support."
+            ),
+        )
+        return redirect(_settings(request))
+    response = HttpResponse(written, content_type="application/pdf")
     name = content_disposition_header(True, quotes.file_name(found, language))
     response["Content-Disposition"] = name or "attachment"
     response["Content-Security-Policy"] = _SANDBOX

@@ -271,3 +271,17 @@ def test_no_address_breaks_a_page(query: dict[str, str]) -> None:
         assert client.get(url(name, organisation), query).status_code < 500
     for name in ("invoices", "invoice_orders", "contract"):
         assert client.get(url(name, organisation), query).status_code < 500
+
+
+def test_a_name_that_no_font_writes_is_told() -> None:
+    """Rule: F74: a document with boxes for letters is none."""
+    organisation = kobo()
+    Organisation.objects.filter(pk=organisation.pk).update(billing_name="ᚠᛇᚻ 🦑")
+    client = browser(organisation)
+    wish = {"accounts": "100", "first_on": "2026-02-01", "months": "1"}
+
+    answer = client.get(url("order_spot_quote", organisation), wish)
+
+    assert answer.status_code == 302
+    page = words(client.get(answer.headers["Location"]))
+    assert "The quotation could not be written: your billing name" in page
