@@ -9,8 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from accounts.models import Organisation
+from core import clock
 from core.months import last_day
 from core.templatetags.writing import day
+from plans import queries as plans
 from seats.enums import Cause, Status
 from seats.models import Deactivation
 from seats.services import accounts
@@ -78,12 +80,31 @@ def full(organisation: Organisation, refusal: accounts.Full, wanted: int = 1) ->
         "free": free,
         "wanted": wanted,
     }
-    more = _("Deactivate accounts that are not needed, or raise the number:")
-    return Refused(f"{told} {more}", more_places(organisation))
+    return Refused(f"{told} {_what_helps(organisation)}", more_places(organisation))
+
+
+def _what_helps(organisation: Organisation) -> str:
+    if _is_over(organisation):
+        return _("Your contract has ended: the root account alone is left, until you come back.")
+    if organisation.closed_on is not None:
+        return _(
+            "Your contract is cancelled, so nothing can be added. Deactivate accounts that are not"
+            " needed, or withdraw the cancellation first."
+        )
+    return _("Deactivate accounts that are not needed, or raise the number:")
+
+
+def _is_over(organisation: Organisation) -> bool:
+    closed_on = organisation.closed_on
+    return closed_on is not None and closed_on <= clock.today(plans.zone_for_pages())
 
 
 def more_places(organisation: Organisation) -> tuple[Way, ...]:
-    """Return the ways to more accounts that the portal has."""
+    """Return the ways to more accounts that the portal has; who cancels, or has left, orders nothing."""
+    if _is_over(organisation):
+        return ways(organisation, ("cancellation_reopen", _("Come back")))
+    if organisation.closed_on is not None:
+        return ways(organisation, ("cancellation_withdraw", _("Withdraw the cancellation")))
     return ways(
         organisation,
         ("order_spot", _("Add spot")),

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
@@ -231,6 +231,27 @@ def test_who_is_deleted_here_while_registered_there_signs_in_there() -> None:
 
     assert User.objects.get(email=EMAIL).is_active
     assert not org.memberships.filter(user__email=EMAIL).exists()
+
+
+@pytest.mark.parametrize(
+    ("closed_on", "helps", "page"),
+    [
+        (date(2026, 4, 10), "the root account alone is left", "cancellation_reopen"),
+        (date(2026, 5, 1), "withdraw the cancellation first", "cancellation_withdraw"),
+    ],
+)
+def test_who_cancelled_is_led_to_no_order_that_would_be_refused(
+    pages: Client, org: Organisation, closed_on: date, helps: str, page: str
+) -> None:
+    customers.people(org, 9, at(2, 1))
+    Organisation.objects.filter(pk=org.pk).update(closed_on=closed_on)
+
+    answer = pages.post(url("accounts_register", org), {"email": EMAIL, "role": "member"})
+
+    assert answer.status_code == 409
+    assert helps in text_of(answer)
+    assert url(page, org) in answer.content.decode()
+    assert url("order_spot", org) not in answer.content.decode()
 
 
 def _import(org: Organisation, text: str) -> AccountImport:
