@@ -165,7 +165,11 @@ def _fee(on: date, timeline: Timeline, position: Position) -> str:
 def _entry(item: Item, on: date, pages: _Pages) -> Entry:
     match item.kind:
         case Kind.BEGINS:
-            return Entry(_("Your main contract begins"))
+            return Entry(
+                _("Your main contract begins"),
+                pages.of("order_withdraw"),
+                _("Withdraw the ordered contract"),
+            )
         case Kind.RENEWED:
             return _renewed(on, pages)
         case Kind.RENEWS:

@@ -223,10 +223,10 @@ class SetRenewal(Order):
 
 class WithdrawRenewal(Order):
     def least(self) -> Act:
-        return acts.WithdrawRenewal(is_confirmed=True)
+        return acts.WithdrawRenewal(is_confirmed=True, is_first=self.position.is_first_ahead)
 
     def act(self) -> Act:
-        return acts.WithdrawRenewal(self.cleaned_data["is_confirmed"])
+        return acts.WithdrawRenewal(self.cleaned_data["is_confirmed"], self.position.is_first_ahead)
 
 
 class ReturnToFree(Order):

@@ -74,6 +74,12 @@ class Position:
         is_next = last is not None and last.months_before > 0 and last.first_on > self.today
         return last if is_next else None
 
+    @property
+    def is_first_ahead(self) -> bool:
+        """Whether what is ordered and has not begun is a first term, no renewal."""
+        last = self.last_term
+        return last is not None and last.months_before == 0 and last.first_on > self.today
+
     def after(self, act: Act) -> Timeline:
         """Return what an act would make of all that is contracted. Raises Refusal."""
         found = acts.carried_out(act, self.contracted, self.market)

@@ -58,9 +58,10 @@ class Renew:
 
 @dataclass(frozen=True, slots=True)
 class WithdrawRenewal:
-    """No next term, though it was ordered."""
+    """No next term, though it was ordered. `is_first`: it is a first one, ordered ahead."""
 
     is_confirmed: bool = False
+    is_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ WITHDRAW = Kind(
     "order_withdraw",
     forms.WithdrawRenewal,
     gettext_lazy("Withdraw the renewal"),
-    gettext_lazy("Take back a next term that is ordered, before it begins."),
+    gettext_lazy("Take back a term that is ordered, before it begins."),
 )
 KINDS = (START, LICENCES, RENEW, RENEWAL, WITHDRAW, RETURN)
 
@@ -307,6 +307,8 @@ def _entry(kind: Kind, position: Position) -> Entry:
 
 
 def _title(kind: Kind, position: Position) -> str:
+    if kind is WITHDRAW and position.is_first_ahead:
+        return _("Withdraw the ordered contract")
     if kind is not RENEWAL or position.last_term is None:
         return str(kind.title)
     if position.contracted.renews:

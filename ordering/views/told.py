@@ -71,6 +71,8 @@ def title(act: Act) -> str:
             return _("Add licences")
         case Renew():
             return _("Renew the contract")
+        case WithdrawRenewal(is_first=True):
+            return _("Withdraw the ordered contract")
         case WithdrawRenewal():
             return _("Withdraw the renewal")
         case SetRenewal(renews=True):
@@ -88,13 +90,15 @@ def way_back(act: Act) -> str:
             )
         case Start():
             return _(
-                "A contract that is ordered runs to its last day. Automatic renewal can be switched off"
-                " until the next term is ordered."
+                "A contract can be withdrawn until it begins, and then runs to its last day. Automatic"
+                " renewal can be switched off until the next term is ordered."
             )
         case AddLicences():
             return _("Added licences stay until the contract ends.")
         case Renew():
             return _("Until the next term begins, you can withdraw the renewal.")
+        case WithdrawRenewal(is_first=True):
+            return _("You can order a contract again at any time.")
         case WithdrawRenewal():
             return _("Until the contract ends, you can order the renewal again.")
         case SetRenewal():

@@ -53,7 +53,7 @@ class RenewedBefore(Refusal):
 
 
 class NothingToWithdraw(Refusal):
-    """No renewal is ordered that has not begun."""
+    """No term is ordered that has not begun."""
 
 
 class ReturnsToFree(Refusal):
@@ -272,13 +272,14 @@ def renew(
 
 
 def withdraw_renewal(timeline: Timeline, *, now: datetime, zone: ZoneInfo) -> Timeline:
-    """Return the timeline without the ordered next term, and without automatic renewal.
+    """Return the timeline without the last term, which has not begun, and without automatic renewal.
 
-    Otherwise it would be ordered anew the same day. Raises NothingToWithdraw, ReturnsToFree.
+    It may be a renewal, which would otherwise be ordered anew the same day, or a first term that was
+    ordered ahead. Raises NothingToWithdraw, ReturnsToFree.
     """
     last = timeline.last_term
     today = now.astimezone(zone).date()
-    if last is None or last.months_before == 0 or last.first_on <= today:
+    if last is None or last.first_on <= today:
         raise NothingToWithdraw
     if timeline.free is None:
         raise ReturnsToFree

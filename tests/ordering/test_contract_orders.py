@@ -238,7 +238,7 @@ def test_while_overdue_nothing_starts(kobo: Organisation) -> None:
 def test_of_a_closed_organisation_nothing_starts(kobo: Organisation) -> None:
     Organisation.objects.filter(pk=kobo.pk).update(closed_on=date(2026, 1, 31))
 
-    refused(kobo, "order_start", "Your organisation is closed", **START)
+    refused(kobo, "order_start", "Your contract has ended, so nothing can be ordered.", **START)
 
 
 def test_a_plan_with_too_few_accounts_is_refused_with_the_number() -> None:
@@ -396,6 +396,19 @@ def test_a_renewal_is_withdrawn_before_it_begins(running: Organisation) -> None:
     assert (withdrawn.first_on, withdrawn.withdrawn_at) == (date(2026, 3, 1), NOW)
     assert withdrawn.withdrawn_by == f"user:{customers.root_of(running).pk}"
     refused(running, "order_withdraw", "No renewal is ordered that could be withdrawn.")
+
+
+def test_a_contract_ordered_ahead_is_withdrawn_before_it_begins(kobo: Organisation) -> None:
+    before = licence(kobo)
+    order(kobo, "order_start", **START | {"first_on": "2026-02-10"})
+    assert _menu(kobo)["Withdraw the ordered contract"] == ""
+
+    receipt = order(kobo, "order_withdraw")
+
+    assert "Withdraw the ordered contract" in words(receipt)
+    assert terms(kobo) == []
+    assert licence(kobo) == before
+    assert MainContract.objects.get().withdrawn_at == NOW
 
 
 def test_a_renewal_that_has_begun_is_not_withdrawn(running: Organisation) -> None:

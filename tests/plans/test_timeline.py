@@ -326,6 +326,15 @@ def test_withdraw_renewal_returns_to_free_and_is_not_undone_by_automatic_renewal
     assert timeline == replace(first, renews=False)
 
 
+def test_withdraw_renewal_takes_back_a_first_term_that_was_ordered_ahead() -> None:
+    free = free_since(LONG_AGO)
+    ahead = begun(free, first_on="2026-04-10", renews=True)
+
+    timeline = rules.withdraw_renewal(ahead, now=local(4, 9, 23), zone=TOKYO)
+
+    assert timeline == free
+
+
 def test_reprice_brings_a_new_version_from_a_day_on_wherever_the_plan_is_had() -> None:
     timeline = begun(free_since(LONG_AGO), months=12)
 
