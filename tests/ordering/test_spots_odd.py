@@ -34,7 +34,7 @@ from tests.ordering.test_spots import (
     words,
 )
 from tests.payments import collected
-from tests.payments.visits import url
+from tests.payments.visits import path_of, url
 
 __all__ = ["sandbox"]
 
@@ -149,6 +149,33 @@ def test_one_amount_stands_on_every_screen_document_and_letter(sandbox: Sandbox)
         assert "12,100円" in letter.text
         for link in re.findall(r"http://localhost:8000(/\S+)", letter.text):
             assert client.get(link).status_code == 200
+
+
+def test_what_was_approved_for_an_order_that_was_replaced_is_not_taken(sandbox: Sandbox) -> None:
+    """Rule: F20, F54: two tabs at PayPal, both approved; whoever signed out comes back to sign in."""
+    organisation = kobo(sandbox)
+    client = browser(organisation)
+    way = {"way": "paypal", "attempts": "0"}
+    first = placed(client, organisation)
+    away = client.post(payment_of(first), way | {"amount": "5500"}).headers["Location"]
+    back_of_first = path_of(sandbox.paypal.approve(away))
+    second = placed(client, organisation, months="2")
+    away = client.post(payment_of(second), way | {"amount": "11000"}).headers["Location"]
+    back_of_second = path_of(sandbox.paypal.approve(away))
+
+    left = client.get(back_of_first, follow=True)
+    outside = Client().get(back_of_second)
+    done = client.get(back_of_second, follow=True)
+
+    assert "so nothing was charged for it" in words(left)
+    assert "Another order took its place" in words(left)
+    assert outside.headers["Location"].startswith("/account/")
+    assert "Procedure Completed" in words(done)
+    for again in (back_of_first, back_of_second, back_of_first):
+        client.get(again, follow=True)
+    assert [each.amount for each in sandbox.ledger.captures] == [11_000]
+    states = dict(SpotOrder.objects.values_list("number", "state"))
+    assert states == {first.number: "cancelled", second.number: "paid"}
 
 
 def test_every_reader_of_capacity_says_the_same(sandbox: Sandbox) -> None:
