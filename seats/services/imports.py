@@ -26,6 +26,8 @@ AT_ONCE = 20
 # After so many seconds other work gets its turn; far below a worker's lease.
 SECONDS = 20.0
 KEEP_CHECKED = timedelta(days=7)
+# Of an organisation, so many files that nobody confirms are kept.
+MOST_CHECKED = 20
 KEEP_DONE = timedelta(days=90)
 
 
@@ -43,13 +45,17 @@ def check(
 ) -> AccountImport:
     """Store the rows of a file with what would become of each; nobody is registered yet.
 
-    The same form again brings back what it stored. Raises `groups.TooMany`. Rule: R3.
+    The same form again brings back what it stored. Of those that nobody confirmed, the oldest make
+    room. Raises `groups.TooMany`. Rule: R3.
     """
     organisation = organisations.lock(organisation_id)
     before = queries.sent_by(organisation, operation)
     if before is not None:
         return before
     groups.room_for(organisation_id, {name for row in rows for name in row.groups})
+    checked = AccountImport.objects.filter(organisation=organisation, state=ImportState.CHECKED)
+    too_many = list(checked.order_by("-pk").values_list("pk", flat=True)[MOST_CHECKED - 1 :])
+    AccountImport.objects.filter(pk__in=too_many).delete()
     batch = AccountImport.objects.create(
         organisation=organisation, operation=operation, created_by_id=user_id, created_at=now
     )

@@ -165,6 +165,15 @@ def test_groups_whose_names_only_the_database_takes_for_one_stop_no_import(
     assert not ImportRow.objects.filter(batch=batch).exclude(state=RowState.REGISTERED).exists()
 
 
+def test_files_that_nobody_confirms_are_not_heaped_up(org: Organisation) -> None:
+    confirmed = _import(org, "email\na@example.com\n")
+    sent = [_checked(org, "email\nb@example.com\n") for _ in range(imports.MOST_CHECKED + 2)]
+
+    kept = set(AccountImport.objects.values_list("pk", flat=True))
+
+    assert kept == {confirmed.pk, *(each.pk for each in sent[2:])}
+
+
 def test_a_file_of_far_too_many_rows_is_read_no_further_than_needed() -> None:
     read = 0
 
@@ -254,13 +263,17 @@ def test_who_cancelled_is_led_to_no_order_that_would_be_refused(
     assert url("order_spot", org) not in answer.content.decode()
 
 
-def _import(org: Organisation, text: str) -> AccountImport:
-    batch = imports.check(
+def _checked(org: Organisation, text: str) -> AccountImport:
+    return imports.check(
         organisation_id=org.pk,
         operation=uuid4(),
         rows=files.rows(text.encode()),
         user_id=org.memberships.get(role=Role.ROOT).user_id,
         now=NOW,
     )
+
+
+def _import(org: Organisation, text: str) -> AccountImport:
+    batch = _checked(org, text)
     imports.confirm(organisation_id=org.pk, batch_id=batch.pk, actor=make.ACTOR, now=NOW)
     return batch
