@@ -69,7 +69,9 @@ def settings(request: PortalRequest) -> HttpResponse:
         # Without JavaScript: the same settings, at an address that can be kept.
         return redirect(f"{_here(request)}?{urlencode(found.form(request.POST).query())}")
     if found.hindrance is not None:
-        return _not_possible(request, position, found.hindrance)
+        made = _made(request)
+        form = _anew(found, found.form(request.POST))
+        return redirect(order_page(made)) if made else _show(request, found, form, status=409)
     return _post(request, found, now)
 
 

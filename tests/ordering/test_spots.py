@@ -318,14 +318,20 @@ def test_without_a_payment_method_registration_comes_first() -> None:
     """Rule: S1-24, S2-25."""
     organisation = kobo(has_method=False)
 
-    page = refused(organisation, "You have no active payment method: add one first.", 409)
+    page = refused(
+        organisation, "You have no active payment method: add one first.", 409, months="3"
+    )
 
+    # Nothing typed is lost: it can be quoted.
+    assert '<option value="3" selected>' in page
+    assert "¥16,500" in page
     assert f'href="{url("payment_method_add", organisation)}"' in page
 
 
 def test_while_overdue_nothing_is_added() -> None:
     """Rule: B-14."""
     organisation = kobo()
+    organisation.customer_since = date(2025, 12, 1)
     owing.owed(organisation, overdue_at=NOW)
 
     page = refused(organisation, "An invoice is overdue.", 409)
