@@ -98,6 +98,8 @@ def _sentence(used: int, allowed: int) -> str:
             )
             % numbers
         )
+    if allowed - used == 1:
+        return _("%(used)s of %(allowed)s accounts are in use; one is free.") % numbers
     return (
         ngettext(
             "%(used)s of %(allowed)s accounts is in use; %(free)s is free.",
