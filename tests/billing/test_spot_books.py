@@ -85,7 +85,7 @@ def test_verified_does_not_ask_what_the_plan_is_called_or_costs_now(issued: Invo
             id="the invoice's amounts",
         ),
         pytest.param(
-            f"UPDATE {INVOICES} SET operation = '{uuid4()}'",
+            f"UPDATE {INVOICES} SET operation = gen_random_uuid()",
             {"the order"},
             id="of no order",
         ),
@@ -141,7 +141,7 @@ def test_verify_leaves_other_months_out(issued: Invoice) -> None:
     ("statement", "invariant"),
     [
         (f"UPDATE {ORDERS} SET net = net + 1, gross = gross + 1", "I13"),
-        (f"UPDATE {INVOICES} SET operation = '{uuid4()}'", "I02"),
+        (f"UPDATE {INVOICES} SET operation = gen_random_uuid()", "I02"),
         (f"UPDATE {INVOICES} SET number = number + 1", "I03"),
         (f"UPDATE {INVOICES} SET net = net + 1, gross = gross + 1", "I01"),
         (f"UPDATE {LINES} SET name_ja = 'x'", "I04"),
