@@ -186,7 +186,7 @@ def test_more_accounts_than_the_plan_allows_are_refused_and_listed(
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("7")
     alert.get_by_role("link").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text(say(language, "Accounts in use"))
+    expect(page.get_by_role("heading", level=1)).to_have_text(say(language, "Accounts"))
     expect(page.get_by_role("row")).to_have_count(8)
     assert in_force(kobo) == ["pro", "silver"]
 

@@ -131,7 +131,7 @@ def test_the_focus_sample_from_the_file_to_the_explained_line(
     portal.wait_until(september.exists)
     _sign_in(page, "root@atlas.example", password["root"])
     page.get_by_role("link", name="Orders and invoices").click()
-    page.get_by_label("Invoice number").fill(str(september.get().number))
+    page.get_by_label("Invoice or order number").fill(str(september.get().number))
     page.get_by_role("button", name="Find").click()
     page.get_by_role("row").nth(1).get_by_role("link").first.click()
     expect(page.locator(".money--figure")).to_have_text(figure)

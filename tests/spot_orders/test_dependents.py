@@ -12,6 +12,7 @@ from ordering.queries import positions
 from ordering.rules.acts import WithdrawRenewal
 from ordering.rules.guards import SpotDependsOnRenewal, Waiver
 from ordering.views.refusals import told
+from payments.services import spots as payments
 from plans import queries as plans
 from plans.models import MainContract, PlanVersion
 from spot_orders import queries, services
@@ -120,6 +121,7 @@ def test_a_contract_that_ends_with_the_first_term_needs_no_renewal() -> None:
 
 def test_staff_may_let_it_pass(root: Membership) -> None:
     order = spots.paid(root, first_on=date(2026, 11, 25))
+    payments.open_payable(order=order, now=make.NOW)
 
     review = ordering.review(
         organisation_id=root.organisation_id,
