@@ -9,6 +9,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from core import books
+from core.ids import new_key
 from gateway_sandbox import Sandbox
 from payments.enums import ChargeState, PayableState
 from payments.models import Charge, Payable, Refund
@@ -58,7 +59,7 @@ def another(charge: Charge, **changes: Any) -> Charge:
         for field in Charge._meta.concrete_fields
         if field.attname not in {"id", "public_id"}
     }
-    made = Charge.objects.create(**(values | {"key": f"{charge.key[:19]}2"} | changes))
+    made = Charge.objects.create(**(values | {"key": new_key()} | changes))
     moves.note_new(made, actor=make.ACTOR, now=NOW)
     return made
 
