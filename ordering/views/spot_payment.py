@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -33,7 +32,7 @@ from payments.services import charges, journeys, paying
 from payments.services import spots as services
 from payments.services.charges import Shown
 from payments.views import standing
-from payments.views.journeys import SeeOther, traveller_of
+from payments.views.journeys import SeeOther, traveller_of, way_back_of
 from payments.views.standing import Told
 from plans import queries as plans
 from spot_orders.enums import SpotState
@@ -276,17 +275,12 @@ def _pay(request: PortalRequest, found: SpotOrder, now: datetime) -> HttpRespons
 def _set_out(
     request: PortalRequest, found: SpotOrder, way: str, shown: Shown, now: datetime
 ) -> str:
-    places = {
-        name: settings.PORTAL_ORIGIN
-        + reverse(name, args=[request.organisation.public_id, "STATE"]).replace("STATE", "{state}")
-        for name in ("payment_return", "payment_cancel")
-    }
     return services.set_out(
         order_id=found.pk,
         gateway=way,
         shown=shown,
         traveller=traveller_of(request),
-        way_back=paying.WayBack(places["payment_return"], places["payment_cancel"]),
+        way_back=way_back_of(request),
         now=now,
     )
 

@@ -26,6 +26,7 @@ from payments.models import Journey
 from payments.services import journeys, methods
 from payments.services.charges import AccountDiffers
 from payments.services.journeys import Traveller
+from payments.services.paying import WayBack
 from payments.views import shown
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,16 @@ def traveller_of(request: PortalRequest) -> Traveller:
         user_id=request.user.pk,
         session=request.session.session_key or "",
     )
+
+
+def way_back_of(request: PortalRequest) -> WayBack:
+    """Return where a payer comes back to who pays once; from the settings, not the request. Rule: F76."""
+    arguments = [request.organisation.public_id, "STATE"]
+    back, away = (
+        settings.PORTAL_ORIGIN + reverse(name, args=arguments).replace("STATE", "{state}")
+        for name in ("payment_return", "payment_cancel")
+    )
+    return WayBack(back, away)
 
 
 def set_out(request: PortalRequest, gateway: Gateway, purpose: JourneyPurpose) -> HttpResponse:

@@ -3,7 +3,6 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -23,7 +22,7 @@ from payments.queries import payables as queries
 from payments.services import charges, journeys, paying
 from payments.services.charges import Shown
 from payments.views import standing
-from payments.views.journeys import SeeOther, traveller_of
+from payments.views.journeys import SeeOther, traveller_of, way_back_of
 from plans import queries as plans
 
 _REGISTERED = "method"
@@ -188,17 +187,12 @@ def _show_again(request: PortalRequest, payable: Payable) -> HttpResponse:
 def _set_out(
     request: PortalRequest, payable: Payable, way: str, shown: Shown, now: datetime
 ) -> str:
-    places = {
-        name: settings.PORTAL_ORIGIN
-        + reverse(name, args=[request.organisation.public_id, "STATE"]).replace("STATE", "{state}")
-        for name in ("payment_return", "payment_cancel")
-    }
     return paying.set_out(
         payable_id=payable.pk,
         gateway=way,
         shown=shown,
         traveller=traveller_of(request),
-        way_back=paying.WayBack(places["payment_return"], places["payment_cancel"]),
+        way_back=way_back_of(request),
         now=now,
     )
 
